@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Performing one guest instruction: the reference that every faster engine must equal (SPEC 4, `interp`).
+ */
+#ifndef EMUL_EMUL_H
+#define EMUL_EMUL_H
+
+#include "emul/insn.h"
+#include "emul/vm.h"
+#include "lib/vcpu.h"
+
+enum emul_status {
+    EMUL_DONE, /* performed; RIP is at the next instruction */
+    EMUL_PARTIAL, /* a REP string instruction reached its time bound; registers are exact, RIP still at it */
+    EMUL_EVENT, /* a fault was raised in v->event; state as the SDM has it for that fault */
+    EMUL_MISMATCH, /* the bytes are not what exited (SPEC 4): nothing was done, resume the guest */
+    EMUL_UNSUPPORTED, /* valid, but not interpreted: nothing was done */
+};
+
+/* What the exit said about the instruction; the fetched one must agree. */
+enum expect_kind {
+    EXPECT_ANY,
+    EXPECT_IN, EXPECT_OUT, EXPECT_INS, EXPECT_OUTS, /* port and size */
+    EXPECT_MEMORY, /* some access to guest-physical memory (EPT violation) */
+    EXPECT_OP, /* `op` exactly */
+};
+
+struct emul_expect {
+    enum expect_kind kind;
+    u16 port;
+    u8 size;
+    u16 op; /* enum op */
+};
+
+/*
+ * Fetches at CS:RIP, decodes, checks against `expect`, performs, advances RIP; sets RF, single-step (#DB pending) and
+ * interruptibility as the completed instruction would have left them. *insn gets what was decoded (length 0 if the fetch
+ * faulted).
+ */
+enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn);
+
+/* The same for an already decoded instruction at RIP. */
+enum emul_status emul_perform(struct vcpu *v, const struct insn *insn);
+
+/*
+ * IN/OUT permission of the running code for `size` ports from `port` (SDM "I/O Permission Bit Map"): CPL, IOPL,
+ * virtual-8086 mode, TSS bitmap. False: raised.
+ */
+bool emul_port_allowed(struct vcpu *v, u16 port, u32 size);
+
+#endif

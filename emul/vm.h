@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all CPUs of the guest share: its memory, the policy, the machine's devices.
+ */
+#ifndef EMUL_VM_H
+#define EMUL_VM_H
+
+#include "emul/guards.h"
+#include "emul/policy.h"
+#include "ept/ept.h"
+#include "ept/window.h"
+#include "lib/types.h"
+
+/* The real devices, behind a few functions so that host tests can stand a fake machine in their place. */
+struct machine {
+    u32 (*port_in)(u16 port, u32 size); /* size 1, 2, 4 */
+    void (*port_out)(u16 port, u32 size, u32 value);
+    bool (*msr_read)(u32 msr, u64 *value); /* false: #GP */
+    bool (*msr_write)(u32 msr, u64 value);
+    /* Vector registers of the guest, which live in the machine: `index` 0..15 (XMM) or 0..7 (MMX), size 4..16 bytes. */
+    void (*xmm_get)(u32 index, void *value);
+    void (*xmm_set)(u32 index, const void *value);
+    u64 (*time)(void); /* TSC: bounds string I/O (SPEC 6.4) */
+    void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
+};
+
+struct vm {
+    struct ept ept;
+    struct window window;
+    struct policy policy;
+    struct guards guards;
+    const struct machine *machine;
+    u8 physical_bits; /* MAXPHYADDR */
+    u8 linear_bits; /* 48 or 57 */
+    bool smp; /* other CPUs exist: IPIs to them are guarded */
+};
+
+#endif
