@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/console.h"
+
+#include "lib/console_uart.h"
+#include "lib/console_vga.h"
+#include "lib/string.h"
+
+#define SINKS_MAX 3 /* UART, text screen, and room for a framebuffer */
+
+static struct {
+    struct console_machine machine;
+    struct console_sink *sinks[SINKS_MAX];
+    u32 sink_count;
+    struct uart uart;
+    struct vga vga;
+    u32 depth; /* of console_begin() */
+    bool fatal;
+    bool guest_runs;
+    bool tracked;
+    bool line_start; /* of the UART, as far as known */
+    bool guest_dlab; /* the guest's LCR.DLAB: its data port is the divisor now */
+    u64 began;
+    u64 spent;
+} console;
+
+static void add_sink(struct console_sink *sink, bool chosen)
+{
+    sink->chosen = chosen;
+    console.sinks[console.sink_count++] = sink;
+}
+
+bool console_init(const struct console_option *option, const struct console_machine *machine)
+{
+    u64 spent = console.spent;
+
+    memset(&console, 0, sizeof(console));
+    console.machine = *machine;
+    console.spent = spent;
+    console.line_start = true;
+
+    bool uart = option->kind == CONSOLE_UART && uart_init(&console.uart, option->port, option->baud, machine);
+    if (uart)
+        add_sink(&console.uart.sink, true);
+    if (machine->vga) {
+        vga_init(&console.vga, machine->vga);
+        add_sink(&console.vga.sink, option->kind != CONSOLE_NONE && !uart);
+    }
+    return option->kind == CONSOLE_NONE || (option->kind == CONSOLE_UART ? uart : machine->vga != NULL);
+}
+
+u16 console_port(void)
+{
+    return console.uart.sink.chosen ? console.uart.port : 0;
+}
+
+/* Before the guest runs the UART is ours and needs neither waiting nor restoring, so that the start is not slowed down.
+ */
+void console_guest_runs(bool tracked)
+{
+    if (console_port()) {
+        uart_drain(&console.uart);
+        console.uart.shared = true;
+    }
+    console.guest_runs = true;
+    console.tracked = tracked;
+    console.vga.sink.chosen = false;
+}
+
+static void guest_uart_write(u32 reg, u8 value)
+{
+    if (reg == UART_LCR)
+        console.guest_dlab = value & UART_LCR_DLAB;
+    else if (reg == UART_DATA && !console.guest_dlab)
+        console.line_start = value == '\n';
+}
+
+void console_guest_port_write(u16 port, u32 size, u32 value)
+{
+    u16 base = console_port();
+    if (!base)
+        return;
+    for (u32 i = 0; i < size; i++) {
+        u32 reg = (u32)port + i - base;
+        if (reg <= UART_SCRATCH)
+            guest_uart_write(reg, (u8)(value >> 8 * i));
+    }
+}
+
+static bool active(const struct console_sink *sink)
+{
+    return sink->chosen || console.fatal;
+}
+
+static void write_all(const char *text, size_t length)
+{
+    for (u32 i = 0; i < console.sink_count; i++)
+        if (active(console.sinks[i]))
+            console.sinks[i]->write(console.sinks[i], text, length);
+}
+
+void console_begin(void)
+{
+    if (console.depth++)
+        return;
+    if (console.machine.time)
+        console.began = console.machine.time();
+    for (u32 i = 0; i < console.sink_count; i++)
+        if (active(console.sinks[i]) && console.sinks[i]->begin)
+            console.sinks[i]->begin(console.sinks[i]);
+    if (console.guest_runs && (!console.tracked || !console.line_start) && console_port())
+        console.uart.sink.write(&console.uart.sink, "\n", 1);
+}
+
+void console_end(void)
+{
+    if (!console.depth || --console.depth)
+        return;
+    for (u32 i = 0; i < console.sink_count; i++)
+        if (active(console.sinks[i]) && console.sinks[i]->end)
+            console.sinks[i]->end(console.sinks[i]);
+    if (console.machine.time)
+        console.spent += console.machine.time() - console.began;
+}
+
+void console_write(const char *text, size_t length)
+{
+    if (!length)
+        return;
+    console_begin();
+    write_all(text, length);
+    console.line_start = text[length - 1] == '\n';
+    console_end();
+}
+
+void console_fatal(void)
+{
+    console.fatal = true;
+}
+
+u64 console_time(void)
+{
+    return console.spent;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where Exeunt prints (SPEC 1.3 `console=`, 1.4, 8.5).
+ *
+ * A console is a table of sinks: UARTs, the VGA text screen, later a framebuffer. The chosen one gets all output; fatal
+ * messages go to every sink there is. The UART may be the guest's at the same time: each group of lines between
+ * console_begin() and console_end() takes it over whole and gives it back as it was, and starts on a fresh line.
+ *
+ * Nothing here executes an instruction of its own: ports and the screen come in by struct console_machine, so the host
+ * tests drive a fake UART. Real ones: lib/console_machine.h.
+ *
+ * Not reentrant: one CPU prints at a time.
+ */
+#ifndef LIB_CONSOLE_H
+#define LIB_CONSOLE_H
+
+#include "lib/types.h"
+
+enum console_kind { CONSOLE_UART, CONSOLE_VGA, CONSOLE_NONE };
+
+#define CONSOLE_COM1 0x3f8
+#define CONSOLE_COM2 0x2f8
+#define CONSOLE_BAUD 115200
+
+/* What `console=` asked for. */
+struct console_option {
+    enum console_kind kind;
+    u16 port; /* of the UART */
+    u32 baud; /* 0: CONSOLE_BAUD */
+};
+
+struct console_machine {
+    u8 (*in8)(u16 port);
+    void (*out8)(u16 port, u8 value);
+    u64 (*time)(void); /* TSC, for console_time(); may be NULL */
+    volatile u16 *vga; /* 80x25 text cells, or NULL where there is no text screen */
+};
+
+/* One device that shows text. `begin` and `end` stand around each group of writes; a sink without need has NULL there.
+ */
+struct console_sink {
+    bool chosen; /* gets all output, not only fatal messages */
+    void (*begin)(struct console_sink *sink);
+    void (*write)(struct console_sink *sink, const char *text, size_t length);
+    void (*end)(struct console_sink *sink);
+};
+
+/*
+ * Starts over with the sinks that `option` and `machine` give. A UART that does not answer is left out; the screen is
+ * chosen in its place. Both structs are copied. Returns false when the wanted device is not there.
+ */
+bool console_init(const struct console_option *option, const struct console_machine *machine);
+
+/* Port of the UART that is printed on; 0: none. */
+u16 console_port(void);
+
+/*
+ * The guest runs from now on, and the UART is its own between two groups. `tracked`: every write of the guest to the
+ * UART will be shown to console_guest_port_write(), so it is known whether the guest stands at a line's start.
+ * Otherwise each group begins with a line break. The screen is no longer written, except by fatal messages.
+ */
+void console_guest_runs(bool tracked);
+
+/* The guest wrote `size` bytes to `port` (any port; calls are cheap). */
+void console_guest_port_write(u16 port, u32 size, u32 value);
+
+/* Around lines that belong together; nests. Text written outside of a group is a group by itself. */
+void console_begin(void);
+void console_end(void);
+
+/* `text` should end in a line break; "\n" is sent as CR LF. */
+void console_write(const char *text, size_t length);
+
+/* From now on all sinks get all output. There is no way back: for messages after which Exeunt halts. */
+void console_fatal(void);
+
+/* TSC ticks spent in printing so far, so that start-up can be measured apart from a slow serial line. */
+u64 console_time(void);
+
+#endif
