@@ -1,43 +1,168 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# make run     boot Debian Linux under Exeunt in Bochs, print the exit report
-# make test    every test; make check: the fast host part; make test-all: every combination
-# make iso     build/exeunt.iso for BIOS and UEFI
+# make           build/exeunt.elf (and build/exeunt.lst), the micro-guests
+# make run       boot Debian Linux under Exeunt in Bochs, print the exit report
+#                MODEL=corei7_haswell_4770 KERNEL=vmlinuz INITRD=initrd.gz CMDLINE="..." OPTIONS="trap=none"
+#                CPUS=1 MEMORY=512 (MiB) TIMEOUT=600 (seconds) DISK=image BARE=1 (without Exeunt)
+# make test      every test; make check: the fast host part; make test-all: every combination
+# make iso       build/exeunt.iso for BIOS and UEFI: dd it to a USB stick
+# make deps      install the Debian packages that are missing
 
 BUILD := build
 CC ?= gcc
+LD ?= ld
+OBJCOPY ?= objcopy
+OBJDUMP ?= objdump
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
 
-# What needs no ring 0: also an ordinary host library, for unit tests, fuzzing and timing.
+.PHONY: all iso run deps unit check format-check lint test test-all clean guests linux
+.DELETE_ON_ERROR:
+all: $(BUILD)/exeunt.elf guests
+
+# ---- the hypervisor: ring 0 ----
+
+RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
+RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
+RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
+RING0_FLAGS := -std=gnu11 -O2 -g -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+               -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+               -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN)
+OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
+
+# vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
+$(BUILD)/ring0/offsets.h: vmx/offsets.c
+	@mkdir -p $(@D)
+	$(CC) $(RING0_FLAGS) -MMD -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
+	@(echo "/* generated from vmx/offsets.c */"; \
+	  sed -n 's/^.*->\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
+	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out of vmx/offsets.c" >&2; exit 1; }
+
+$(BUILD)/ring0/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(RING0_FLAGS) -MMD -c $< -o $@
+
+$(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
+	@mkdir -p $(@D)
+	$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
+
+# What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
+$(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
+	$(LD) -nostdlib -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
+	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
+	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
+	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }
+	@grub-file --is-x86-multiboot2 $@.new || { echo "$@: not a Multiboot2 image" >&2; exit 1; }
+	@$(OBJDUMP) -d $@.new >$(BUILD)/exeunt.lst
+	@mv $@.new $@
+
+# ---- micro-guests: Multiboot1 ELF32 images, of 32-bit code (NAME.elf) or 64-bit code (NAME64.elf) ----
+
+GUESTS32 := $(patsubst test/guest/%/main.c,%,$(wildcard test/guest/*/main.c))
+# Those that also (or only) make sense in long mode.
+GUESTS64 := $(patsubst test/guest/%/long-mode,%,$(wildcard test/guest/*/long-mode))
+GUEST_IMAGES := $(GUESTS32:%=$(BUILD)/guest/%.elf) $(GUESTS64:%=$(BUILD)/guest/%64.elf)
+GUEST_FLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fno-pic -fno-pie -mgeneral-regs-only -mno-red-zone \
+               -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
+               -ffile-prefix-map=$(CURDIR)/= $(WARN) -Wno-clobbered -Wno-array-bounds
+
+guests: $(GUEST_IMAGES)
+
+# Sources of guest $(1) for $(2) bits: all in its directory but those named for the other size.
+guest_sources = $(filter-out %$(if $(filter 32,$(2)),64,32).S %$(if $(filter 32,$(2)),64,32).c,$(wildcard test/guest/$(1)/*.[cS] test/guest/lib/*.[cS]))
+
+# $(1) guest, $(2) bits, $(3) suffix of the image's name
+define guest_image
+$$(BUILD)/guest/$(1)$(3).elf: $$(patsubst test/guest/%,$$(BUILD)/guest/$(2)/%.o,$$(call guest_sources,$(1),$(2))) test/guest/lib/guest.ld
+	@echo 'extern const char guest_name[]; const char guest_name[] = "$(1)$(3)";' | \
+	    $$(CC) $$(GUEST_FLAGS) -m$(2) -x c -c - -o $$(BUILD)/guest/$(2)/$(1)/name.o
+	$$(LD) -m $$(if $$(filter 32,$(2)),elf_i386,elf_x86_64) -nostdlib -z max-page-size=0x1000 --build-id=none --no-warn-rwx-segments \
+	    -T test/guest/lib/guest.ld -o $$@.native $$(filter %.o,$$^) $$(BUILD)/guest/$(2)/$(1)/name.o
+	@$$(OBJCOPY) -O elf32-i386 $$@.native $$@
+endef
+$(foreach g,$(GUESTS32),$(eval $(call guest_image,$(g),32,)))
+$(foreach g,$(GUESTS64),$(eval $(call guest_image,$(g),64,64)))
+
+$(BUILD)/guest/32/%.o: test/guest/%
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_FLAGS) -m32 -MMD -c $< -o $@
+
+$(BUILD)/guest/64/%.o: test/guest/%
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_FLAGS) -m64 -mcmodel=small -MMD -c $< -o $@
+
+# ---- the pure part as an ordinary host library, and its unit tests ----
+
 PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
         $(wildcard boot/options.c boot/multiboot2.c boot/memory_map.c boot/acpi.c boot/guest_linux.c boot/guest_multiboot.c) \
         $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c) \
-        $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c)
+        $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
+                     lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c vmx/hypercall.c)
 
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)
 HOST_OBJS := $(PURE:%.c=$(BUILD)/host/%.o)
 UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*.c))
-
-.PHONY: all check unit clean
-all:
-
-unit: $(UNIT)
-	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
-
-check: unit
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_FLAGS) -MMD -c $< -o $@
 
 $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
+	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $(HOST_OBJS)
 
 $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)
 	$(CC) $(HOST_FLAGS) -MMD $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
+
+# ---- boot images and runs ----
+
+deps:
+	@tools/install-deps
+
+linux: $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz
+
+$(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: tools/linux-guest tools/linux-init
+	tools/linux-guest $(BUILD)/linux
+
+iso: $(BUILD)/exeunt.iso
+
+$(BUILD)/exeunt.iso: $(BUILD)/exeunt.elf $(GUEST_IMAGES) $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz tools/mkimage
+	tools/mkimage menu $@
+
+# Needs nothing but make, gcc and a shell: tools/run installs the rest, then calls make again.
+run:
+	@MODEL='$(MODEL)' KERNEL='$(KERNEL)' INITRD='$(INITRD)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' CPUS='$(CPUS)' \
+	 MEMORY='$(MEMORY)' TIMEOUT='$(TIMEOUT)' DISK='$(DISK)' BARE='$(BARE)' tools/run
+
+# ---- tests ----
+
+unit: $(UNIT)
+	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+
+SOURCES := $(wildcard boot/*.[ch] vmx/*.[ch] emul/*.[ch] cache/*.[ch] ept/*.[ch] lib/*.[ch] tools/*/*.[ch] \
+                      test/unit/*.[ch] test/guest/*/*.[ch] test/fuzz/*.[ch])
+
+format-check:
+	@clang-format --dry-run --Werror $(SOURCES)
+
+lint:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -DEXEUNT_HOST \
+	    --suppress=missingIncludeSystem --suppress=unusedFunction --suppress=normalCheckLevelMaxBranches $(PURE)
+
+check:
+	@tools/install-deps
+	@test/run check
+
+test:
+	@tools/install-deps
+	@test/run test
+
+test-all:
+	@tools/install-deps
+	@test/run all
 
 clean:
 	rm -rf $(BUILD)
