@@ -10,9 +10,9 @@
 #define BOOT_OPTIONS_H
 
 #include "emul/policy.h"
+#include "lib/console.h"
 #include "lib/types.h"
-
-enum console_kind { CONSOLE_COM, CONSOLE_VGA, CONSOLE_NONE };
+#include "vmx/hypercall.h"
 
 /* The ladder of SPEC 4, highest rung first. */
 enum engine { ENGINE_CLUSTER, ENGINE_TRANSLATE, ENGINE_DECODE, ENGINE_INTERP };
@@ -20,8 +20,6 @@ enum engine { ENGINE_CLUSTER, ENGINE_TRANSLATE, ENGINE_DECODE, ENGINE_INTERP };
 enum flow { FLOW_TRACES, FLOW_LOOPS, FLOW_FORWARD, FLOW_STRAIGHT };
 
 enum coherence_kind { COHERENCE_EPT, COHERENCE_BYTES };
-
-enum hypercall_access { HYPERCALL_KERNEL, HYPERCALL_USER, HYPERCALL_OFF };
 
 /* One per row of options.def, in its order. */
 enum option_id {
@@ -31,11 +29,7 @@ enum option_id {
 };
 
 struct options {
-    struct {
-        enum console_kind kind;
-        u16 port; /* CONSOLE_COM: base of the UART */
-        u32 baud; /* CONSOLE_COM */
-    } console;
+    struct console_option console;
     struct trap_request trap;
     enum engine engine;
     enum flow flow;

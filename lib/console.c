@@ -38,14 +38,14 @@ bool console_init(const struct console_option *option, const struct console_mach
     console.spent = spent;
     console.line_start = true;
 
-    bool uart = option->kind == CONSOLE_UART && uart_init(&console.uart, option->port, option->baud, machine);
+    bool uart = option->kind == CONSOLE_COM && uart_init(&console.uart, option->port, option->baud, machine);
     if (uart)
         add_sink(&console.uart.sink, true);
     if (machine->vga) {
         vga_init(&console.vga, machine->vga);
         add_sink(&console.vga.sink, option->kind != CONSOLE_NONE && !uart);
     }
-    return option->kind == CONSOLE_NONE || (option->kind == CONSOLE_UART ? uart : machine->vga != NULL);
+    return option->kind == CONSOLE_NONE || (option->kind == CONSOLE_COM ? uart : machine->vga != NULL);
 }
 
 u16 console_port(void)

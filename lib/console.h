@@ -16,7 +16,7 @@
 
 #include "lib/types.h"
 
-enum console_kind { CONSOLE_UART, CONSOLE_VGA, CONSOLE_NONE };
+enum console_kind { CONSOLE_COM, CONSOLE_VGA, CONSOLE_NONE };
 
 #define CONSOLE_COM1 0x3f8
 #define CONSOLE_COM2 0x2f8
