@@ -20,8 +20,18 @@ struct machine {
     /* Vector registers of the guest, which live in the machine: `index` 0..15 (XMM) or 0..7 (MMX), size 4..16 bytes. */
     void (*xmm_get)(u32 index, void *value);
     void (*xmm_set)(u32 index, const void *value);
-    u64 (*time)(void); /* TSC: bounds string I/O (SPEC 6.4) */
+    u64 (*time)(void);                        /* TSC: bounds string I/O (SPEC 6.4) */
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
+    /* After each port write that was performed, for whoever follows the console's line starts. May be NULL. */
+    void (*port_written)(u16 port, u32 size, u32 value);
+};
+
+/* What was not done as the guest asked: each is a line of the report. */
+struct device_counts {
+    u64 swallowed_init, swallowed_sipi, swallowed_nmi, swallowed_smi, swallowed_other_ipi; /* SPEC 2.6 */
+    u64 denied_port_reads, denied_port_writes;
+    u64 refused_sleeps;                          /* S1 to S4 */
+    u64 refused_apic_reads, refused_apic_writes; /* of a form that the architecture leaves undefined */
 };
 
 struct vm {
@@ -30,9 +40,10 @@ struct vm {
     struct policy policy;
     struct guards guards;
     const struct machine *machine;
+    struct device_counts device_counts;
     u8 physical_bits; /* MAXPHYADDR */
-    u8 linear_bits; /* 48 or 57 */
-    bool smp; /* other CPUs exist: IPIs to them are guarded */
+    u8 linear_bits;   /* 48 or 57 */
+    bool smp;         /* other CPUs exist: IPIs to them are guarded */
 };
 
 #endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Trapped port I/O: verdict, guard, and the real port. */
+#include "emul/device.h"
+
+static u32 ones(u32 size)
+{
+    return size == 4 ? 0xffffffff : (1u << (8 * size)) - 1;
+}
+
+u32 device_port_read(struct vcpu *v, u16 port, u32 size)
+{
+    struct vm *vm = v->vm;
+    enum verdict verdict = policy_port(&vm->policy, port, size);
+
+    if (verdict == DENY) {
+        vm->device_counts.denied_port_reads++;
+        return ones(size);
+    }
+    u32 value = vm->machine->port_in(port, size) & ones(size);
+    return verdict == GUARD ? guard_port_read(&vm->guards, port, size, value) : value;
+}
+
+/* False: the write is not performed. */
+static bool pass_guard(struct vm *vm, u16 port, u32 size, u32 value)
+{
+    enum end_cause cause = END_NONE;
+
+    switch (guard_port_write(&vm->guards, port, size, value, &cause)) {
+    case GUARD_PERFORM:
+        return true;
+    case GUARD_SWALLOW:
+        vm->device_counts.refused_sleeps++;
+        return false;
+    case GUARD_END:
+        vm->machine->guest_ends(cause);
+        return true;
+    }
+    return true;
+}
+
+void device_port_write(struct vcpu *v, u16 port, u32 size, u32 value)
+{
+    struct vm *vm = v->vm;
+    enum verdict verdict = policy_port(&vm->policy, port, size);
+
+    value &= ones(size);
+    if (verdict == DENY) {
+        vm->device_counts.denied_port_writes++;
+        return;
+    }
+    if (verdict == GUARD && !pass_guard(vm, port, size, value))
+        return;
+    vm->machine->port_out(port, size, value);
+    if (vm->machine->port_written)
+        vm->machine->port_written(port, size, value);
+}
