@@ -76,7 +76,14 @@ struct insn {
     u8 opcode; /* last opcode byte */
     u8 modrm;
     u8 condition; /* Jcc, SETcc, CMOVcc: opcode & 15 */
-    struct operand operand[3]; /* in the SDM's (Intel) order; implicit ones (DX of IN, rSI of MOVS) are the op's own matter */
+    /*
+     * In the SDM's (Intel) order, as far as the SDM writes them. IN and OUT have their port as an immediate or as GPR RDX
+     * of size 2. String instructions and XLAT have no operands that are named, but operand[0].size is the element's size,
+     * and memory.segment the segment of the rSI (rBX) side. Shifts by one have the immediate 1. A register destination of
+     * MOV from a segment register or of SMSW has the operand size, a memory destination 2. CMPXCHG8B's operand has size 16 with REX.W
+     * (CMPXCHG16B). MOV to and from CR and DR: both operands have size 8 in 64-bit code, else 4. BT with an immediate: the whole byte.
+     */
+    struct operand operand[3];
     struct memory_operand memory;
     s64 immediate;
     u64 immediate2; /* ENTER's nesting level, a far pointer's selector */
@@ -96,7 +103,7 @@ enum decode_status {
  */
 enum decode_status insn_decode(const u8 *bytes, u32 available, enum code_size code_size, struct insn *insn);
 
-/* Mnemonic of insn.op in lower case, for dumps; "other" for OP_OTHER. */
+/* Mnemonic of insn.op as ops.def writes it, for dumps; "other" for OP_OTHER. */
 const char *op_name(enum op op);
 
 #endif
