@@ -8,7 +8,8 @@
  *   3. guest_plan.step[] one after the other: memmove(), then zeros;
  *   4. the guest starts in the state guest_plan.start.
  *
- * Nothing may be read from the modules or the Multiboot2 information after step 3.
+ * Nothing may be read from the modules after step 3, nor from the Multiboot2 information unless it is in `keep` or was
+ * copied to Exeunt's own memory before (the copy is better: a guest may be linked where the boot loader put it).
  */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H
@@ -27,6 +28,7 @@ struct guest_step {
     u64 destination, source, length, zero_length;
 };
 
+#define GUEST_KEEP_MAX 16
 #define GUEST_STEPS_MAX (MULTIBOOT2_MODULES_MAX + 32)
 
 /* The CPU as the guest's first instruction finds it. Flat segments: CS `code_selector`, the others `data_selector`. */
@@ -52,8 +54,8 @@ struct guest_request {
     const struct multiboot2_info *info; /* module[0] is the image; with framebuffer, RSDP and EFI tags */
     const struct memory_map *map;       /* the guest's: Exeunt's region is reserved in it */
     const struct range *keep;           /* what must not be overwritten by anything (page tables, stacks in use...) */
-    u32 keep_count;
-    u64 rsdp_at; /* physical address of firmware's RSDP; 0: only the copy in `info` is known */
+    u32 keep_count;                     /* at most GUEST_KEEP_MAX */
+    u64 rsdp_at;                        /* physical address of firmware's RSDP; 0: only the copy in `info` is known */
 };
 
 enum guest_status {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A Linux bzImage as the guest, by the Linux boot protocol (Documentation/arch/x86/boot.rst and zero-page.rst in
- * Linux). The initrd is the second module; further modules are not used. Pure.
+ * Linux). The initrd is the second module; further modules are not used. Pure. (The plan is large: not for the stack.)
  */
 #ifndef BOOT_GUEST_LINUX_H
 #define BOOT_GUEST_LINUX_H
@@ -17,6 +17,8 @@ struct linux_plan {
     u64 init_size;                /* the memory that it wants there */
     bool relocated;               /* not at its preferred address */
     u64 initrd_at, initrd_length; /* 0: none */
+    u64 rsdp_at;                  /* what the guest is told; 0: nothing */
+    struct memory_map map;        /* what the guest sees */
 };
 
 /* Decides where everything goes. On failure the plan is not to be used. */
