@@ -6,9 +6,8 @@
 #ifndef VMX_REPORT_H
 #define VMX_REPORT_H
 
-#include "ept/ept.h"
+#include "emul/vm.h"
 #include "lib/counters.h"
-#include "lib/page_pool.h"
 #include "vmx/exit_statistics.h"
 #include "vmx/hypercall.h"
 
@@ -29,12 +28,11 @@ struct report_input {
     const char *engine;                       /* `engine=` as it is in force */
     const char *trap;                         /* `trap=` likewise; NULL: not said */
     const struct cache_figures *cache;        /* NULL: the engine has none */
-    const struct ept_counts *ept;
-    const struct page_pool *pool;
-    u64 memory_owned; /* bytes */
-    const struct counters *counters;
-    struct marks *marks; /* emptied; may be NULL */
-    const char *cause;   /* end_cause_name() at the guest's end, else NULL */
+    const struct vm *vm;                      /* EPT figures, and what its devices counted */
+    const struct counters *counters;          /* everything else that was counted */
+    u64 memory_owned;                         /* bytes */
+    struct marks *marks;                      /* emptied; may be NULL */
+    const char *cause;                        /* end_cause_name() at the guest's end, else NULL */
 };
 
 /* The whole report: summary, table, cache, EPT, memory, counters, marks, and at the end the cause. */

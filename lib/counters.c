@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/counters.h"
+
+struct counters counters;
+
+static const struct {
+    const char *name, *text;
+    size_t offset;
+} table[COUNTER_COUNT] = {
+#define COUNTER(name, text) {#name, text, offsetof(struct counters, name)},
+#include "lib/counters.def"
+#undef COUNTER
+};
+
+const char *counter_name(enum counter_index index)
+{
+    return table[index].name;
+}
+
+const char *counter_text(enum counter_index index)
+{
+    return table[index].text;
+}
+
+u64 counter_value(const struct counters *from, enum counter_index index)
+{
+    return *(const u64 *)(const void *)((const char *)from + table[index].offset);
+}
