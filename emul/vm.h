@@ -41,6 +41,7 @@ struct vm {
     struct guards guards;
     const struct machine *machine;
     struct device_counts device_counts;
+    u64 string_deadline_ticks; /* REP instructions stop after so much TSC time (SPEC 6.4: 20 microseconds); 0: never */
     u8 physical_bits; /* MAXPHYADDR */
     u8 linear_bits;   /* 48 or 57 */
     bool smp;         /* other CPUs exist: IPIs to them are guarded */

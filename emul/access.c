@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest memory by segment and offset.
+ */
+#include "emul/access.h"
+
+#include "emul/device.h"
+#include "lib/string.h"
+
+/* Machine accesses of one size at any alignment. */
+struct unaligned16 {
+    u16 value;
+} __attribute__((packed, may_alias));
+struct unaligned32 {
+    u32 value;
+} __attribute__((packed, may_alias));
+struct unaligned64 {
+    u64 value;
+} __attribute__((packed, may_alias));
+
+bool access_canonical(struct vcpu *v, u64 linear)
+{
+    u32 spare = 16;
+    if (v->vm->linear_bits == 57 && (vcpu_cr4(v) & CR4_LA57))
+        spare = 7;
+    return (u64)((s64)(linear << spare) >> spare) == linear;
+}
+
+static bool raise_segment(struct vcpu *v, enum segment_name segment)
+{
+    vcpu_raise_code(v, segment == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
+    return false;
+}
+
+/* SDM "Segmentation in IA-32e Mode": in 64-bit mode only FS and GS have a base, nothing has a limit. */
+static bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, gva_t *linear)
+{
+    if (segment == SEG_FS || segment == SEG_GS)
+        offset += vcpu_segment(v, segment)->base;
+    linear->at = offset;
+    if (access_canonical(v, offset) && access_canonical(v, offset + size - 1))
+        return true;
+    return raise_segment(v, segment);
+}
+
+/* SDM "Type Checking": what the segment's type allows. Real and virtual-8086 mode check no types. */
+static bool type_allows(u32 access, enum access_kind kind)
+{
+    if (access & ACCESS_TYPE_CODE)
+        return kind == ACCESS_FETCH || (kind == ACCESS_READ && (access & ACCESS_TYPE_WRITABLE));
+    return kind == ACCESS_READ || (access & ACCESS_TYPE_WRITABLE);
+}
+
+/*
+ * SDM "Limit Checking". Where the limit is 4 GiB - 1 an operand may wrap to offset 0; the SDM leaves that open, and
+ * processors let it pass.
+ */
+static bool limit_allows(const struct segment *seg, u64 offset, u32 size)
+{
+    u64 last = offset + size - 1;
+    bool expand_down = (seg->access & (ACCESS_TYPE_CODE | ACCESS_TYPE_EXPAND_DOWN)) == ACCESS_TYPE_EXPAND_DOWN;
+    if (expand_down)
+        return offset > seg->limit && last <= (seg->access & ACCESS_DB ? 0xffffffffu : 0xffffu);
+    return last <= seg->limit || seg->limit == 0xffffffffu;
+}
+
+static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
+                          gva_t *linear)
+{
+    const struct segment *seg = vcpu_segment(v, segment);
+    if (vcpu_protected(v) && !vcpu_v86(v))
+        if ((seg->access & ACCESS_UNUSABLE) || !type_allows(seg->access, kind))
+            return raise_segment(v, segment);
+    if (!limit_allows(seg, offset, size))
+        return raise_segment(v, segment);
+    linear->at = (u32)(seg->base + offset);
+    return true;
+}
+
+bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
+                   gva_t *linear)
+{
+    if (vcpu_code_size(v) == CODE_64)
+        return linear_64(v, segment, offset, size, linear);
+    return linear_legacy(v, segment, offset, size, kind, linear);
+}
+
+/*
+ * SDM "Interrupt 17-Alignment Check Exception". Operands of 16 bytes are left out: their instructions either demand
+ * alignment by #GP or may ignore it.
+ */
+static bool aligned(struct vcpu *v, gva_t linear, u32 size)
+{
+    if (!(vcpu_rflags(v) & RFLAGS_AC) || !(linear.at & (size - 1)) || size > 8)
+        return true;
+    if (!(vcpu_cr0(v) & CR0_AM) || vcpu_cpl(v) != 3)
+        return true;
+    vcpu_raise_code(v, VECTOR_AC, 0);
+    return false;
+}
+
+static bool translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
+{
+    static const u8 walk_access[] = {[ACCESS_READ] = WALK_READ,
+                                     [ACCESS_WRITE] = WALK_WRITE,
+                                     [ACCESS_MODIFY] = WALK_WRITE,
+                                     [ACCESS_FETCH] = WALK_FETCH};
+    struct walk_request request = {
+        .linear = linear,
+        .access = walk_access[kind],
+        .user = !implicit && vcpu_cpl(v) == 3,
+        .implicit = implicit,
+    };
+    struct walk_result result;
+    if (guest_walk(v, &v->vm->window, &request, &result) != WALK_OK) {
+        vcpu_raise_page_fault(v, result.error_code, linear);
+        return false;
+    }
+    piece->at = result.gpa;
+    piece->class = window_find(&v->vm->window, result.gpa, &piece->ptr);
+    return true;
+}
+
+static bool open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
+                        struct access_span *span)
+{
+    u32 first = PAGE_SIZE - (linear.at & ~PAGE_MASK);
+    span->count = 1;
+    span->piece[0].size = size;
+    if (!translate(v, linear, kind, implicit, &span->piece[0]))
+        return false;
+    if (first >= size)
+        return true;
+    span->count = 2;
+    span->piece[0].size = first;
+    span->piece[1].size = size - first;
+    u64 next = linear.at + first;
+    if (!(vcpu_efer(v) & EFER_LMA) || (!implicit && vcpu_code_size(v) != CODE_64))
+        next = (u32)next;
+    return translate(v, gva(next), kind, implicit, &span->piece[1]);
+}
+
+bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
+                        struct access_span *span)
+{
+    if (!implicit && kind != ACCESS_FETCH && !aligned(v, linear, size))
+        return false;
+    return open_linear(v, linear, size, kind, implicit, span);
+}
+
+bool access_open(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
+                 struct access_span *span)
+{
+    gva_t linear;
+    return access_linear(v, segment, offset, size, kind, &linear) &&
+           access_open_linear(v, linear, size, kind, false, span);
+}
+
+bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment_name segment, u64 offset, u32 size,
+                      enum access_kind kind, struct access_span *span)
+{
+    gva_t linear;
+    if (!access_linear(v, segment, offset, size, kind, &linear) || !aligned(v, linear, size))
+        return false;
+    u64 within = linear.at & ~PAGE_MASK;
+    struct access_piece *piece = &span->piece[0];
+    if ((linear.at & PAGE_MASK) == cursor->page && within + size <= PAGE_SIZE) {
+        span->count = 1;
+        piece->ptr = cursor->ptr ? cursor->ptr + within : NULL;
+        piece->at = gpa(cursor->gpa + within);
+        piece->size = size;
+        piece->class = cursor->class;
+        return true;
+    }
+    if (!open_linear(v, linear, size, kind, false, span))
+        return false;
+    cursor->page = linear.at & PAGE_MASK;
+    cursor->gpa = piece->at.at - within;
+    cursor->ptr = piece->ptr ? (u8 *)piece->ptr - within : NULL;
+    cursor->class = piece->class;
+    return true;
+}
+
+/* One machine access where there is one of that size; else in pieces, lowest address first. */
+static void machine_read(const volatile u8 *from, u8 *to, u32 size)
+{
+    while (size >= 8) {
+        ((struct unaligned64 *)to)->value = ((const volatile struct unaligned64 *)from)->value;
+        from += 8, to += 8, size -= 8;
+    }
+    if (size & 4) {
+        ((struct unaligned32 *)to)->value = ((const volatile struct unaligned32 *)from)->value;
+        from += 4, to += 4;
+    }
+    if (size & 2) {
+        ((struct unaligned16 *)to)->value = ((const volatile struct unaligned16 *)from)->value;
+        from += 2, to += 2;
+    }
+    if (size & 1)
+        *to = *from;
+}
+
+static void machine_write(volatile u8 *to, const u8 *from, u32 size)
+{
+    while (size >= 8) {
+        ((volatile struct unaligned64 *)to)->value = ((const struct unaligned64 *)from)->value;
+        from += 8, to += 8, size -= 8;
+    }
+    if (size & 4) {
+        ((volatile struct unaligned32 *)to)->value = ((const struct unaligned32 *)from)->value;
+        from += 4, to += 4;
+    }
+    if (size & 2) {
+        ((volatile struct unaligned16 *)to)->value = ((const struct unaligned16 *)from)->value;
+        from += 2, to += 2;
+    }
+    if (size & 1)
+        *to = *from;
+}
+
+/* Trapped pages take at most 16 bytes at a time; Exeunt's own and absent memory is the window's matter. */
+static void piece_get(struct vcpu *v, const struct access_piece *piece, u8 *to)
+{
+    if (piece->ptr) {
+        machine_read(piece->ptr, to, piece->size);
+    } else if (piece->class == EPT_CLASS_TRAPPED) {
+        for (u32 done = 0; done < piece->size; done += 16)
+            device_mmio_read(v, gpa(piece->at.at + done), min_u64(16, piece->size - done), to + done);
+    } else {
+        window_read(&v->vm->window, piece->at, to, piece->size);
+    }
+}
+
+static void piece_put(struct vcpu *v, const struct access_piece *piece, const u8 *from)
+{
+    if (piece->ptr) {
+        machine_write(piece->ptr, from, piece->size);
+    } else if (piece->class == EPT_CLASS_TRAPPED) {
+        for (u32 done = 0; done < piece->size; done += 16)
+            device_mmio_write(v, gpa(piece->at.at + done), min_u64(16, piece->size - done), from + done);
+    } else {
+        window_write(&v->vm->window, piece->at, from, piece->size);
+    }
+}
+
+void access_get(struct vcpu *v, const struct access_span *span, void *value)
+{
+    piece_get(v, &span->piece[0], value);
+    if (span->count == 2)
+        piece_get(v, &span->piece[1], (u8 *)value + span->piece[0].size);
+}
+
+void access_put(struct vcpu *v, const struct access_span *span, const void *value)
+{
+    piece_put(v, &span->piece[0], value);
+    if (span->count == 2)
+        piece_put(v, &span->piece[1], (const u8 *)value + span->piece[0].size);
+}
+
+u64 access_get_value(struct vcpu *v, const struct access_span *span)
+{
+    u64 value = 0;
+    access_get(v, span, &value);
+    return value;
+}
+
+void access_put_value(struct vcpu *v, const struct access_span *span, u64 value)
+{
+    access_put(v, span, &value);
+}
+
+static bool exchange_16(void *at, const u64 *expected, const u64 *desired)
+{
+    u64 low = expected[0], high = expected[1];
+    bool done;
+    __asm__ volatile("lock cmpxchg16b %[at]"
+                     : "=@ccz"(done), [at] "+m"(*(struct { u64 half[2]; } *)at), "+a"(low), "+d"(high)
+                     : "b"(desired[0]), "c"(desired[1])
+                     : "memory");
+    return done;
+}
+
+static bool exchange_small(void *at, u32 size, u64 expected, u64 desired)
+{
+    bool done;
+    switch (size) {
+    case 1:
+        __asm__ volatile("lock cmpxchgb %[to], (%[at])"
+                         : "=@ccz"(done), "+a"(expected)
+                         : [at] "r"(at), [to] "q"((u8)desired)
+                         : "memory");
+        return done;
+    case 2:
+        __asm__ volatile("lock cmpxchgw %[to], (%[at])"
+                         : "=@ccz"(done), "+a"(expected)
+                         : [at] "r"(at), [to] "r"((u16)desired)
+                         : "memory");
+        return done;
+    case 4:
+        __asm__ volatile("lock cmpxchgl %[to], (%[at])"
+                         : "=@ccz"(done), "+a"(expected)
+                         : [at] "r"(at), [to] "r"((u32)desired)
+                         : "memory");
+        return done;
+    default:
+        __asm__ volatile("lock cmpxchgq %[to], (%[at])"
+                         : "=@ccz"(done), "+a"(expected)
+                         : [at] "r"(at), [to] "r"(desired)
+                         : "memory");
+        return done;
+    }
+}
+
+bool access_exchange(struct vcpu *v, const struct access_span *span, const void *expected, const void *desired)
+{
+    const struct access_piece *first = &span->piece[0], *second = &span->piece[1];
+    u32 size = first->size;
+    bool together = first->class == EPT_CLASS_RAM;
+    if (span->count == 2) {
+        together = together && second->class == EPT_CLASS_RAM && (u8 *)first->ptr + first->size == second->ptr;
+        size += second->size;
+    }
+    if (!together) {
+        access_put(v, span, desired);
+        return true;
+    }
+    if (size == 16)
+        return exchange_16(first->ptr, expected, desired);
+    u64 from = 0, to = 0;
+    memcpy(&from, expected, size);
+    memcpy(&to, desired, size);
+    return exchange_small(first->ptr, size, from, to);
+}
+
+bool access_read(struct vcpu *v, enum segment_name segment, u64 offset, void *value, u32 size)
+{
+    struct access_span span;
+    if (!access_open(v, segment, offset, size, ACCESS_READ, &span))
+        return false;
+    access_get(v, &span, value);
+    return true;
+}
+
+bool access_write(struct vcpu *v, enum segment_name segment, u64 offset, const void *value, u32 size)
+{
+    struct access_span span;
+    if (!access_open(v, segment, offset, size, ACCESS_WRITE, &span))
+        return false;
+    access_put(v, &span, value);
+    return true;
+}
+
+bool access_linear_read(struct vcpu *v, gva_t linear, void *value, u32 size, bool implicit)
+{
+    struct access_span span;
+    if (!access_open_linear(v, linear, size, ACCESS_READ, implicit, &span))
+        return false;
+    access_get(v, &span, value);
+    return true;
+}
+
+bool access_linear_write(struct vcpu *v, gva_t linear, const void *value, u32 size, bool implicit)
+{
+    struct access_span span;
+    if (!access_open_linear(v, linear, size, ACCESS_WRITE, implicit, &span))
+        return false;
+    access_put(v, &span, value);
+    return true;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreter's dispatch and its operands.
+ */
+#include "emul/interp.h"
+
+#include "emul/device.h"
+
+/* Every op has a line in interp.def. */
+#define INTERP(op, handler) INTERP_HAS_##op,
+enum {
+#include "emul/interp.def"
+    INTERP_LINES
+};
+#undef INTERP
+#define OP(name) +(INTERP_HAS_##name >= 0)
+_Static_assert((0
+#include "emul/ops.def"
+                ) == INTERP_LINES,
+               "interp.def and ops.def name the same instructions");
+#undef OP
+
+#define INTERP(op, handler) [OP_##op] = interp_##handler,
+static interp_handler *const handlers[OP_COUNT] = {
+    [OP_OTHER] = interp_refused,
+#include "emul/interp.def"
+};
+#undef INTERP
+
+interp_handler *interp_handler_of(u16 op)
+{
+    return op < OP_COUNT ? handlers[op] : interp_refused;
+}
+
+enum emul_status interp_refused(struct interp *in)
+{
+    return EMUL_UNSUPPORTED;
+}
+
+u64 operand_address(struct interp *in)
+{
+    const struct memory_operand *memory = &in->insn->memory;
+    u64 address = (u64)memory->displacement;
+    if (memory->base != REG_NONE)
+        address += reg_read(in->v, memory->base, 8);
+    if (memory->index != REG_NONE)
+        address += in->v->gpr[memory->index] * memory->scale;
+    if (memory->rip_relative)
+        address += in->next;
+    return address & size_mask(in->insn->address_size);
+}
+
+static bool open_memory(struct interp *in, const struct operand *operand, enum access_kind kind,
+                        struct access_span *span)
+{
+    return access_open(in->v, in->insn->memory.segment, operand_address(in), operand->size, kind, span);
+}
+
+bool operand_read(struct interp *in, u32 n, u64 *value)
+{
+    const struct operand *operand = &in->insn->operand[n];
+    struct access_span span;
+    switch (operand->kind) {
+    case OPERAND_GPR:
+        *value = gpr_read(in->v, operand, operand->size);
+        return true;
+    case OPERAND_MEMORY:
+        if (!open_memory(in, operand, ACCESS_READ, &span))
+            return false;
+        *value = access_get_value(in->v, &span);
+        return true;
+    case OPERAND_SEGMENT:
+        *value = vcpu_segment(in->v, operand->reg)->selector;
+        return true;
+    default:
+        *value = (u64)in->insn->immediate;
+        return true;
+    }
+}
+
+bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place)
+{
+    place->operand = &in->insn->operand[n];
+    return place->operand->kind != OPERAND_MEMORY || open_memory(in, place->operand, kind, &place->span);
+}
+
+u64 place_get(struct interp *in, const struct place *place)
+{
+    if (place->operand->kind == OPERAND_MEMORY)
+        return access_get_value(in->v, &place->span);
+    return gpr_read(in->v, place->operand, place->operand->size);
+}
+
+void place_put(struct interp *in, const struct place *place, u64 value)
+{
+    if (place->operand->kind == OPERAND_MEMORY)
+        access_put_value(in->v, &place->span, value);
+    else
+        gpr_write(in->v, place->operand, place->operand->size, value);
+}
+
+bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked)
+{
+    if (locked && place->operand->kind == OPERAND_MEMORY)
+        return access_exchange(in->v, &place->span, &old, &value);
+    place_put(in, place, value);
+    return true;
+}
+
+bool time_is_up(struct interp *in, u64 *start)
+{
+    u64 bound = in->v->vm->string_deadline_ticks;
+    if (bound == 0)
+        return false;
+    u64 now = in->v->vm->machine->time();
+    if (*start == 0)
+        *start = now;
+    return now - *start >= bound;
+}

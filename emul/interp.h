@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the groups of the interpreter share. Only emul/interp*.c and emul/step.c include this.
+ *
+ * A handler checks everything that can fault or be refused first, then acts. EMUL_DONE with `next` and `shadow` as it
+ * wants them; EMUL_EVENT with the fault raised and nothing changed (string instructions: all completed elements).
+ */
+#ifndef EMUL_INTERP_H
+#define EMUL_INTERP_H
+
+#include "emul/access.h"
+#include "emul/emul.h"
+#include "emul/flags.h"
+
+struct interp {
+    struct vcpu *v;
+    const struct insn *insn;
+    u64 next;   /* RIP when the instruction completes; jumps change it */
+    u32 shadow; /* BLOCKING_BY_STI or BLOCKING_BY_MOV_SS: what the instruction leaves behind */
+};
+
+typedef enum emul_status interp_handler(struct interp *in);
+
+/* Handler of an op; never NULL. */
+interp_handler *interp_handler_of(u16 op);
+
+#define INTERP(op, handler) interp_handler interp_##handler;
+#include "emul/interp.def"
+#undef INTERP
+
+/* Registers. A 4-byte write clears the upper half, 1 and 2 bytes leave the rest (SDM "General-Purpose Registers in
+ * 64-Bit Mode"). */
+static inline u64 reg_read(struct vcpu *v, u32 reg, u32 size)
+{
+    if (reg == RSP)
+        vcpu_need(v, PART_RSP);
+    return v->gpr[reg] & size_mask(size);
+}
+
+static inline void reg_write(struct vcpu *v, u32 reg, u32 size, u64 value)
+{
+    if (reg == RSP) {
+        vcpu_need(v, PART_RSP);
+        vcpu_dirty(v, PART_RSP);
+    }
+    switch (size) {
+    case 1:
+        v->gpr[reg] = (v->gpr[reg] & ~0xffull) | (u8)value;
+        break;
+    case 2:
+        v->gpr[reg] = (v->gpr[reg] & ~0xffffull) | (u16)value;
+        break;
+    case 4:
+        v->gpr[reg] = (u32)value;
+        break;
+    default:
+        v->gpr[reg] = value;
+        break;
+    }
+}
+
+/* A GPR operand, which may be AH, CH, DH or BH. */
+static inline u64 gpr_read(struct vcpu *v, const struct operand *operand, u32 size)
+{
+    if (operand->high8)
+        return (v->gpr[operand->reg] >> 8) & 0xff;
+    return reg_read(v, operand->reg, size);
+}
+
+static inline void gpr_write(struct vcpu *v, const struct operand *operand, u32 size, u64 value)
+{
+    if (operand->high8)
+        v->gpr[operand->reg] = (v->gpr[operand->reg] & ~0xff00ull) | (u64)(u8)value << 8;
+    else
+        reg_write(v, operand->reg, size, value);
+}
+
+static inline u64 flags_read(struct interp *in)
+{
+    return vcpu_rflags(in->v);
+}
+
+/* Replaces the flags of `mask`. */
+static inline void flags_write(struct interp *in, u64 mask, u64 flags)
+{
+    in->v->rflags = (vcpu_rflags(in->v) & ~mask) | (flags & mask);
+    vcpu_dirty(in->v, PART_RFLAGS);
+}
+
+static inline enum emul_status fault(struct interp *in, enum vector vector)
+{
+    vcpu_raise(in->v, vector);
+    return EMUL_EVENT;
+}
+
+static inline enum emul_status fault_code(struct interp *in, enum vector vector, u32 error_code)
+{
+    vcpu_raise_code(in->v, vector, error_code);
+    return EMUL_EVENT;
+}
+
+/* Protected mode proper: descriptors mean something. */
+static inline bool descriptors_rule(struct vcpu *v)
+{
+    return vcpu_protected(v) && !vcpu_v86(v);
+}
+
+/* Offset of the memory operand in its segment, cut to the address size. */
+u64 operand_address(struct interp *in);
+
+/* Operand `n` as a value, zero-extended from its size (immediates as decoded). False: fault raised. */
+bool operand_read(struct interp *in, u32 n, u64 *value);
+
+/* An operand that is written, or read and written: opened first, so that what follows cannot fault. */
+struct place {
+    const struct operand *operand;
+    struct access_span span; /* of a memory operand */
+};
+
+bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place);
+u64 place_get(struct interp *in, const struct place *place);
+void place_put(struct interp *in, const struct place *place, u64 value);
+/* Writes what was worked out from `old`. False: locked, and memory had changed meanwhile: get and work it out again. */
+bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked);
+
+/* SDM "Address-Size Attribute for Stack": 2, 4 or 8. */
+u32 stack_size(struct vcpu *v);
+/* RSP moved by `delta` in the stack's address size; the rest of RSP is what a write of that size leaves. */
+u64 stack_moved(struct vcpu *v, u64 rsp, s64 delta);
+/* Opens [SS:rsp]; RSP itself is set by the handler when all has been checked. */
+bool stack_open(struct vcpu *v, u64 rsp, u32 size, enum access_kind kind, struct access_span *span);
+void stack_set(struct vcpu *v, u64 rsp);
+bool stack_push(struct interp *in, u64 value, u32 size);
+
+/* Real and virtual-8086 mode: the segment register gets `selector` and base selector * 16. */
+void segment_load_simple(struct interp *in, enum segment_name name, u16 selector);
+
+/* SDM "Near Branches": checks `target`, cut to the operand size, and makes it `next`. False: #GP raised. */
+bool jump_to(struct interp *in, u64 target);
+
+/* Whether a string or port instruction used its time up: `start` is 0 on the first call of an instruction. */
+bool time_is_up(struct interp *in, u64 *start);
+
+#endif

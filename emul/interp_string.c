@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * String instructions. After each element the registers are exact, so a fault, a single step or the time bound
+ * between two elements leaves what hardware leaves. A page is translated once, not once per element.
+ */
+#include "emul/device.h"
+#include "emul/interp.h"
+#include "emul/interp_io.h"
+
+struct string {
+    struct interp *in;
+    u32 size; /* of an element */
+    u32 address_size;
+    u64 step;
+    bool ends; /* REPE, REPNE: the last comparison ends the repetition */
+    struct access_cursor source, target;
+};
+
+typedef bool element(struct string *s);
+
+static bool source_open(struct string *s, struct access_span *span)
+{
+    u64 offset = reg_read(s->in->v, RSI, s->address_size);
+    return access_open_next(s->in->v, &s->source, s->in->insn->memory.segment, offset, s->size, ACCESS_READ, span);
+}
+
+/* ES cannot be overridden. */
+static bool target_open(struct string *s, enum access_kind kind, struct access_span *span)
+{
+    u64 offset = reg_read(s->in->v, RDI, s->address_size);
+    return access_open_next(s->in->v, &s->target, SEG_ES, offset, s->size, kind, span);
+}
+
+static void advance(struct string *s, u32 reg)
+{
+    reg_write(s->in->v, reg, s->address_size, s->in->v->gpr[reg] + s->step);
+}
+
+/* One element without the repetition, or elements until the count, the comparison, TF or the time ends it. */
+static enum emul_status repeat(struct string *s, element *one)
+{
+    struct interp *in = s->in;
+    if (!(in->insn->flags & (INSN_REP | INSN_REPNE)))
+        return one(s) ? EMUL_DONE : EMUL_EVENT;
+    u64 count = reg_read(in->v, RCX, s->address_size), start = 0;
+    bool single_step = flags_read(in) & RFLAGS_TF;
+    if (count == 0)
+        return EMUL_DONE;
+    for (;;) {
+        if (!one(s))
+            return EMUL_EVENT;
+        reg_write(in->v, RCX, s->address_size, --count);
+        if (count == 0 || s->ends)
+            return EMUL_DONE;
+        if (single_step || time_is_up(in, &start))
+            return EMUL_PARTIAL;
+    }
+}
+
+static struct string string_begin(struct interp *in, u32 size)
+{
+    return (struct string){
+        .in = in,
+        .size = size,
+        .address_size = in->insn->address_size,
+        .step = flags_read(in) & RFLAGS_DF ? 0 - (u64)size : size,
+        .source.page = ACCESS_NO_PAGE,
+        .target.page = ACCESS_NO_PAGE,
+    };
+}
+
+static u32 string_size(const struct insn *insn)
+{
+    return insn->opcode & 1 ? insn->operand_size : 1;
+}
+
+static bool one_movs(struct string *s)
+{
+    struct access_span source, target;
+    if (!source_open(s, &source) || !target_open(s, ACCESS_WRITE, &target))
+        return false;
+    access_put_value(s->in->v, &target, access_get_value(s->in->v, &source));
+    advance(s, RSI);
+    advance(s, RDI);
+    return true;
+}
+
+static bool one_stos(struct string *s)
+{
+    struct access_span target;
+    if (!target_open(s, ACCESS_WRITE, &target))
+        return false;
+    access_put_value(s->in->v, &target, s->in->v->gpr[RAX]);
+    advance(s, RDI);
+    return true;
+}
+
+static bool one_lods(struct string *s)
+{
+    struct access_span source;
+    if (!source_open(s, &source))
+        return false;
+    reg_write(s->in->v, RAX, s->size, access_get_value(s->in->v, &source));
+    advance(s, RSI);
+    return true;
+}
+
+/* Flags of a - b; REPE ends when they differ, REPNE when they are equal. */
+static void compare(struct string *s, u64 a, u64 b)
+{
+    u64 flags = flags_of_sub(a, b, (a - b) & size_mask(s->size), s->size);
+    flags_write(s->in, FLAGS_STATUS, flags);
+    s->ends = !(flags & RFLAGS_ZF) == !(s->in->insn->flags & INSN_REPNE);
+}
+
+static bool one_cmps(struct string *s)
+{
+    struct access_span source, target;
+    if (!source_open(s, &source) || !target_open(s, ACCESS_READ, &target))
+        return false;
+    u64 a = access_get_value(s->in->v, &source);
+    compare(s, a, access_get_value(s->in->v, &target));
+    advance(s, RSI);
+    advance(s, RDI);
+    return true;
+}
+
+static bool one_scas(struct string *s)
+{
+    struct access_span target;
+    if (!target_open(s, ACCESS_READ, &target))
+        return false;
+    compare(s, reg_read(s->in->v, RAX, s->size), access_get_value(s->in->v, &target));
+    advance(s, RDI);
+    return true;
+}
+
+static bool one_ins(struct string *s)
+{
+    struct vcpu *v = s->in->v;
+    struct access_span target;
+    if (!target_open(s, ACCESS_WRITE, &target)) /* before the port is read: what it gives must not be lost */
+        return false;
+    access_put_value(v, &target, device_port_read(v, (u16)v->gpr[RDX], s->size));
+    advance(s, RDI);
+    return true;
+}
+
+static bool one_outs(struct string *s)
+{
+    struct vcpu *v = s->in->v;
+    struct access_span source;
+    if (!source_open(s, &source))
+        return false;
+    device_port_write(v, (u16)v->gpr[RDX], s->size, (u32)access_get_value(v, &source));
+    advance(s, RSI);
+    return true;
+}
+
+static enum emul_status string_memory(struct interp *in, element *one)
+{
+    struct string s = string_begin(in, string_size(in->insn));
+    return repeat(&s, one);
+}
+
+static enum emul_status string_port(struct interp *in, element *one)
+{
+    struct string s = string_begin(in, io_size(in->insn));
+    bool repeated = in->insn->flags & (INSN_REP | INSN_REPNE);
+    if (repeated && reg_read(in->v, RCX, s.address_size) == 0)
+        return EMUL_DONE;
+    if (!emul_port_allowed(in->v, (u16)in->v->gpr[RDX], s.size))
+        return EMUL_EVENT;
+    return repeat(&s, one);
+}
+
+enum emul_status interp_movs(struct interp *in)
+{
+    return string_memory(in, one_movs);
+}
+
+enum emul_status interp_stos(struct interp *in)
+{
+    return string_memory(in, one_stos);
+}
+
+enum emul_status interp_lods(struct interp *in)
+{
+    return string_memory(in, one_lods);
+}
+
+enum emul_status interp_cmps(struct interp *in)
+{
+    return string_memory(in, one_cmps);
+}
+
+enum emul_status interp_scas(struct interp *in)
+{
+    return string_memory(in, one_scas);
+}
+
+enum emul_status interp_ins(struct interp *in)
+{
+    return string_port(in, one_ins);
+}
+
+enum emul_status interp_outs(struct interp *in)
+{
+    return string_port(in, one_outs);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One instruction from its bytes to its completion.
+ */
+#include "emul/interp.h"
+#include "emul/interp_io.h"
+
+#define PENDING_DEBUG_BS BIT(14) /* SDM "Pending Debug Exceptions": single step */
+
+/* Where RIP goes without a jump. Outside 64-bit code EIP has 32 bits, in 16-bit code too. */
+static u64 next_rip(struct vcpu *v, const struct insn *insn)
+{
+    u64 next = vcpu_rip(v) + insn->length;
+    return insn->code_size == CODE_64 ? next : (u32)next;
+}
+
+/* Between two elements of a string instruction: RIP stays, and a breakpoint on it must not hit again. */
+static void leave_partial(struct vcpu *v)
+{
+    v->rflags = vcpu_rflags(v) | RFLAGS_RF;
+    vcpu_dirty(v, PART_RFLAGS);
+}
+
+static void complete(struct interp *in)
+{
+    struct vcpu *v = in->v;
+    v->rip = in->next;
+    vcpu_dirty(v, PART_RIP);
+    if (vcpu_rflags(v) & RFLAGS_RF) {
+        v->rflags &= ~(u64)RFLAGS_RF;
+        vcpu_dirty(v, PART_RFLAGS);
+    }
+}
+
+/*
+ * The shadow of the instruction before ends; this one's begins. Of several in a row only the first is sure to have one
+ * (SDM "MOV", "POP", "STI"), so the next has none: a guest cannot keep interrupts out for ever.
+ */
+static void update_shadow(struct interp *in)
+{
+    struct vcpu *v = in->v;
+    vcpu_need(v, PART_INTERRUPTIBILITY);
+    u32 before = v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    u32 after = in->shadow & ~before;
+    if (before != after) {
+        v->interruptibility = (v->interruptibility & ~before) | after;
+        vcpu_dirty(v, PART_INTERRUPTIBILITY);
+    }
+}
+
+/*
+ * The trap after an instruction that began with TF set, or after an element of a string instruction. With a shadow it
+ * waits as long as the shadow lasts (MOV SS); the VM-entry checks want the bit in that case too.
+ */
+static void single_step(struct vcpu *v)
+{
+    vcpu_need(v, PART_PENDING_DEBUG);
+    v->pending_debug |= PENDING_DEBUG_BS;
+    vcpu_dirty(v, PART_PENDING_DEBUG);
+}
+
+enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
+{
+    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .shadow = 0};
+    bool stepping = vcpu_rflags(v) & RFLAGS_TF;
+    enum emul_status status = interp_handler_of(insn->op)(&in);
+    if (status == EMUL_DONE)
+        complete(&in);
+    else if (status == EMUL_PARTIAL)
+        leave_partial(v);
+    else
+        return status;
+    update_shadow(&in);
+    if (stepping)
+        single_step(v);
+    return status;
+}
+
+/* Operands in memory, and the ops that use the stack without naming it. */
+static bool touches_memory(const struct insn *insn)
+{
+    for (u32 i = 0; i < COUNT_OF(insn->operand); i++)
+        if (insn->operand[i].kind == OPERAND_MEMORY && insn->op != OP_LEA && insn->op != OP_NOP)
+            return true;
+    switch (insn->op) {
+    case OP_OTHER: /* unknown: to be refused as unsupported, not resumed for ever */
+    case OP_MOVS ... OP_OUTS:
+    case OP_XLAT:
+    case OP_PUSH ... OP_LEAVE:
+    case OP_CALL:
+    case OP_RET:
+    case OP_JMP_FAR ... OP_IRET: /* descriptors, stacks, tables */
+        return true;
+    case OP_MOV: /* a segment register: the descriptor */
+        return insn->operand[0].kind == OPERAND_SEGMENT;
+    default:
+        return false;
+    }
+}
+
+/* SPEC 4: what was fetched must be what exited. */
+static bool is_expected(struct vcpu *v, const struct emul_expect *expect, const struct insn *insn)
+{
+    static const u8 port_ops[] = {
+        [EXPECT_IN] = OP_IN, [EXPECT_OUT] = OP_OUT, [EXPECT_INS] = OP_INS, [EXPECT_OUTS] = OP_OUTS};
+    switch (expect->kind) {
+    case EXPECT_IN:
+    case EXPECT_OUT:
+    case EXPECT_INS:
+    case EXPECT_OUTS:
+        return insn->op == port_ops[expect->kind] && io_size(insn) == expect->size && io_port(v, insn) == expect->port;
+    case EXPECT_MEMORY:
+        return touches_memory(insn);
+    case EXPECT_OP:
+        return insn->op == expect->op;
+    default:
+        return true;
+    }
+}
+
+/* What is no instruction: the guest faults on it, unless something else exited. */
+static enum emul_status raise_undecodable(struct vcpu *v, const struct emul_expect *expect, enum decode_status decoded)
+{
+    if (expect->kind != EXPECT_ANY)
+        return EMUL_MISMATCH;
+    if (decoded == DECODE_INVALID)
+        vcpu_raise(v, VECTOR_UD);
+    else
+        vcpu_raise_code(v, VECTOR_GP, 0); /* longer than 15 bytes */
+    return EMUL_EVENT;
+}
+
+enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
+{
+    u8 bytes[INSN_MAX];
+    u32 available;
+    insn->length = 0;
+    if (!access_fetch_first(v, bytes, &available))
+        return EMUL_EVENT;
+    enum code_size code_size = vcpu_code_size(v);
+    enum decode_status decoded = insn_decode(bytes, available, code_size, insn);
+    if (decoded == DECODE_TRUNCATED) {
+        insn->length = 0;
+        if (!access_fetch_more(v, bytes, &available))
+            return EMUL_EVENT;
+        decoded = insn_decode(bytes, available, code_size, insn);
+    }
+    if (decoded == DECODE_TRUNCATED) { /* the code segment ends inside the instruction */
+        vcpu_raise_code(v, VECTOR_GP, 0);
+        return EMUL_EVENT;
+    }
+    if (decoded != DECODE_OK) {
+        insn->length = 0;
+        return raise_undecodable(v, expect, decoded);
+    }
+    return is_expected(v, expect, insn) ? emul_perform(v, insn) : EMUL_MISMATCH;
+}
