@@ -10,6 +10,8 @@
 
 BUILD := build
 CC ?= gcc
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 LD ?= ld
 OBJCOPY ?= objcopy
 OBJDUMP ?= objdump
@@ -34,22 +36,25 @@ OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c
 	@mkdir -p $(@D)
-	$(CC) $(RING0_FLAGS) -MMD -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
+	$(Q)$(CC) $(RING0_FLAGS) -MMD -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
 	@(echo "/* generated from vmx/offsets.c */"; \
-	  sed -n 's/^.*->\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
+	  sed -n 's/^.*->[ \t]*\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
 	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out of vmx/offsets.c" >&2; exit 1; }
 
 $(BUILD)/ring0/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(RING0_FLAGS) -MMD -c $< -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(RING0_FLAGS) -MMD -c $< -o $@
 
 $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 	@mkdir -p $(@D)
-	$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
 
 # What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
 $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
-	$(LD) -nostdlib -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
+	@echo "  ld $@"
+	$(Q)$(LD) -nostdlib -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
 	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
 	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
 	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }
@@ -77,7 +82,8 @@ define guest_image
 $$(BUILD)/guest/$(1)$(3).elf: $$(patsubst test/guest/%,$$(BUILD)/guest/$(2)/%.o,$$(call guest_sources,$(1),$(2))) test/guest/lib/guest.ld
 	@echo 'extern const char guest_name[]; const char guest_name[] = "$(1)$(3)";' | \
 	    $$(CC) $$(GUEST_FLAGS) -m$(2) -x c -c - -o $$(BUILD)/guest/$(2)/$(1)/name.o
-	$$(LD) -m $$(if $$(filter 32,$(2)),elf_i386,elf_x86_64) -nostdlib -z max-page-size=0x1000 --build-id=none --no-warn-rwx-segments \
+	@echo "  ld $$@"
+	$(Q)$$(LD) -m $$(if $$(filter 32,$(2)),elf_i386,elf_x86_64) -nostdlib -z max-page-size=0x1000 --build-id=none --no-warn-rwx-segments \
 	    -T test/guest/lib/guest.ld -o $$@.native $$(filter %.o,$$^) $$(BUILD)/guest/$(2)/$(1)/name.o
 	@$$(OBJCOPY) -O elf32-i386 $$@.native $$@
 endef
@@ -86,11 +92,13 @@ $(foreach g,$(GUESTS64),$(eval $(call guest_image,$(g),64,64)))
 
 $(BUILD)/guest/32/%.o: test/guest/%
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_FLAGS) -m32 -MMD -c $< -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(GUEST_FLAGS) -m32 -MMD -c $< -o $@
 
 $(BUILD)/guest/64/%.o: test/guest/%
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_FLAGS) -m64 -mcmodel=small -MMD -c $< -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(GUEST_FLAGS) -m64 -mcmodel=small -MMD -c $< -o $@
 
 # ---- the pure part as an ordinary host library, and its unit tests ----
 
@@ -107,16 +115,18 @@ UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*.c))
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_FLAGS) -MMD -c $< -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -c $< -o $@
 
 $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $(HOST_OBJS)
+	$(Q)ar rcs $@ $(HOST_OBJS)
 
 $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)
-	$(CC) $(HOST_FLAGS) -MMD $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
+	@echo "  cc $<"
+	$(Q)$(CC) $(HOST_FLAGS) -MMD $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
 # ---- boot images and runs ----
 

@@ -46,7 +46,7 @@ static const u8 *find_table(const char *signature)
 static bool find_s5(const u8 *dsdt, u8 *type)
 {
     u32 length = load32(dsdt + 4);
-    for (u32 at = 36; at + 12 < length; at++) {
+    for (u32 at = 36; at + 8 < length; at++) {
         if (!same(dsdt + at, "_S5_", 4) || dsdt[at + 4] != 0x12)
             continue;
         const u8 *p = dsdt + at + 5;

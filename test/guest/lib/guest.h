@@ -16,7 +16,7 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;
 typedef unsigned long word; /* a general register */
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
