@@ -14,8 +14,8 @@ enum memory_type { MEMORY_UC = 0, MEMORY_WC = 1, MEMORY_WT = 4, MEMORY_WP = 5, M
 #define MTRR_FIXED_COUNT 11
 
 struct mtrrs {
-    u64 capabilities; /* IA32_MTRRCAP */
-    u64 default_type; /* IA32_MTRR_DEF_TYPE */
+    u64 capabilities;            /* IA32_MTRRCAP */
+    u64 default_type;            /* IA32_MTRR_DEF_TYPE */
     u64 fixed[MTRR_FIXED_COUNT]; /* FIX64K_00000, FIX16K_80000, FIX16K_A0000, FIX4K_C0000 .. FIX4K_F8000 */
     struct {
         u64 base; /* IA32_MTRR_PHYSBASEn */

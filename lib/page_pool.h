@@ -8,12 +8,12 @@
 #include "lib/types.h"
 
 struct page_pool {
-    char *base; /* where the pages are mapped */
+    char *base;     /* where the pages are mapped */
     hpa_t base_hpa; /* where they are */
     u32 pages;
     u32 used;
     u32 peak;
-    u32 fresh; /* pages from this index on were never handed out */
+    u32 fresh;       /* pages from this index on were never handed out */
     void *free_list; /* pages that came back, linked through their first word */
 };
 
@@ -23,8 +23,14 @@ void page_pool_init(struct page_pool *pool, void *base, hpa_t base_hpa, u32 page
 /* Returns a zeroed page, or NULL when the pool is empty. */
 void *page_pool_take(struct page_pool *pool);
 
-/* `page` is one that page_pool_take() returned. */
+/* `page` is one that page_pool_take() returned; anything else is a bug of ours and traps (#UD). */
 void page_pool_give(struct page_pool *pool, void *page);
+
+/* How many times page_pool_take() will still succeed. */
+static inline u32 page_pool_free(const struct page_pool *pool)
+{
+    return pool->pages - pool->used;
+}
 
 static inline hpa_t page_pool_hpa(const struct page_pool *pool, const void *page)
 {
