@@ -39,6 +39,7 @@ static struct json *open_json(struct printer *p, const char *type)
 static void close_json(struct printer *p, const char *type)
 {
     json_end(&p->json, type);
+    p->line[p->json.used - 1] = '\0'; /* the line break is the receiver's */
     p->emit(p->context, true, p->line);
 }
 
@@ -205,8 +206,8 @@ static void json_totals(struct printer *p, const struct report_input *input, con
 static void say_memory(struct printer *p, const struct report_input *input)
 {
     const struct cache_figures *cache = input->cache;
-    const struct ept_counts *ept = &input->vm->ept.counts;
-    const struct page_pool *pool = input->vm->ept.config.pool;
+    const struct ept_counts *ept = input->ept;
+    const struct page_pool *pool = input->pool;
 
     if (cache) {
         say(p, "cache: %lu entries, %lu bytes, %lu hits, %lu misses", cache->entries, cache->bytes, cache->hits,
@@ -219,16 +220,16 @@ static void say_memory(struct printer *p, const struct report_input *input)
     }
     say(p, "ept: %lu splits, %lu joins, %lu pages mapped on demand, %lu recycled, %u read-only", ept->splits,
         ept->joins, ept->mapped_on_demand, ept->recycled, ept->read_only_pages);
-    say(p, "memory: %lu KiB owned; page pool: %u of %u used, %u at most", input->memory_owned >> 10,
-        pool ? pool->used : 0, pool ? pool->pages : 0, pool ? pool->peak : 0);
+    say(p, "memory: %lu KiB owned; page pool: %u of %u used, %u at most", input->memory_owned >> 10, pool->used,
+        pool->pages, pool->peak);
 }
 
 static void json_memory(struct printer *p, const struct report_input *input)
 {
     static const struct cache_figures none;
     const struct cache_figures *cache = input->cache ? input->cache : &none;
-    const struct ept_counts *ept = &input->vm->ept.counts;
-    const struct page_pool *pool = input->vm->ept.config.pool;
+    const struct ept_counts *ept = input->ept;
+    const struct page_pool *pool = input->pool;
     struct json *json = open_json(p, "cache");
 
     json_string(json, "engine", input->engine);
@@ -246,9 +247,9 @@ static void json_memory(struct printer *p, const struct report_input *input)
     json_u64(json, "ept_mapped_on_demand", ept->mapped_on_demand);
     json_u64(json, "ept_recycled", ept->recycled);
     json_u64(json, "memory_owned", input->memory_owned);
-    json_u64(json, "pool_pages", pool ? pool->pages : 0);
-    json_u64(json, "pool_used", pool ? pool->used : 0);
-    json_u64(json, "pool_peak", pool ? pool->peak : 0);
+    json_u64(json, "pool_pages", pool->pages);
+    json_u64(json, "pool_used", pool->used);
+    json_u64(json, "pool_peak", pool->peak);
     close_json(p, "cache");
 }
 
@@ -257,8 +258,9 @@ static void json_memory(struct printer *p, const struct report_input *input)
 /* The rooms below vmx/ count in structs of their own; the report has one list. */
 static struct counters collect(const struct report_input *input)
 {
-    const struct ept_counts *ept = &input->vm->ept.counts;
-    const struct device_counts *devices = &input->vm->device_counts;
+    static const struct device_counts none;
+    const struct ept_counts *ept = input->ept;
+    const struct device_counts *devices = input->devices ? input->devices : &none;
     struct counters all = *input->counters;
 
     all.own_reads += ept->own_reads;

@@ -8,10 +8,12 @@
 
 #include "emul/vm.h"
 #include "lib/counters.h"
+#include "lib/page_pool.h"
 #include "vmx/exit_statistics.h"
 #include "vmx/hypercall.h"
 
-/* Gets one line, without line break: of the table (`json` false; prefix it), or a JSON line (as it is to be sent). */
+/* Gets one line, without line break: of the table (`json` false: to be prefixed), or a JSON line with its own prefix.
+ */
 typedef void report_emit(void *context, bool json, const char *line);
 
 /* The translation cache's figures (SPEC 8.3). */
@@ -28,11 +30,13 @@ struct report_input {
     const char *engine;                       /* `engine=` as it is in force */
     const char *trap;                         /* `trap=` likewise; NULL: not said */
     const struct cache_figures *cache;        /* NULL: the engine has none */
-    const struct vm *vm;                      /* EPT figures, and what its devices counted */
-    const struct counters *counters;          /* everything else that was counted */
-    u64 memory_owned;                         /* bytes */
-    struct marks *marks;                      /* emptied; may be NULL */
-    const char *cause;                        /* end_cause_name() at the guest's end, else NULL */
+    const struct ept_counts *ept;
+    const struct page_pool *pool;
+    const struct device_counts *devices; /* vm->device_counts; NULL: none */
+    const struct counters *counters;     /* everything else that was counted */
+    u64 memory_owned;                    /* bytes */
+    struct marks *marks;                 /* emptied; may be NULL */
+    const char *cause;                   /* end_cause_name() at the guest's end, else NULL */
 };
 
 /* The whole report: summary, table, cache, EPT, memory, counters, marks, and at the end the cause. */
