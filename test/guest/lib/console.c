@@ -116,20 +116,39 @@ void print(const char *format, ...)
     va_end(arguments);
 }
 
-void pass(const char *name) { print("PASS %s\n", name); }
+/* "VERDICT name", or "HV VERDICT name" for lines that bare runs do not have. */
+static void put_verdict(const char *verdict, const char *name)
+{
+    if (name[0] == 'H' && name[1] == 'V' && name[2] == ' ') {
+        put_string("HV ");
+        name += 3;
+    }
+    print("%s %s", verdict, name);
+}
+
+void pass(const char *name)
+{
+    put_verdict("PASS", name);
+    put_char('\n');
+}
 
 void fail(const char *name, const char *format, ...)
 {
     va_list arguments;
     failures++;
-    print("FAIL %s: ", name);
+    put_verdict("FAIL", name);
+    put_string(": ");
     va_start(arguments, format);
     print_list(format, &arguments);
     va_end(arguments);
     put_char('\n');
 }
 
-void skip(const char *name, const char *why) { print("SKIP %s: %s\n", name, why); }
+void skip(const char *name, const char *why)
+{
+    put_verdict("SKIP", name);
+    print(": %s\n", why);
+}
 
 void check(const char *name, u64 got, u64 want)
 {
