@@ -467,7 +467,7 @@ enum decode_status insn_decode(const u8 *bytes, u32 available, enum code_size co
         return available < INSN_MAX ? DECODE_TRUNCATED : DECODE_TOO_LONG;
     if (!valid)
         return DECODE_INVALID;
-    if (d.rex)
+    if (d.rex && !(insn->flags & INSN_VEX))
         insn->flags |= INSN_REX | (d.rex & 8 ? INSN_REX_W : 0);
     insn->length = d.at;
     memcpy(insn->bytes, bytes, d.at);

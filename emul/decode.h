@@ -98,29 +98,11 @@ struct entry {
 };
 
 /* The tables that opcodes.def fills, laid end to end in one array. */
-#define ENTRY_TABLES                                                                                                   \
-    TABLE(MAP_1, 256)                                                                                                  \
-    TABLE(MAP_0F, 256) TABLE(T_62, 1) TABLE(T_63, 2) TABLE(T_80, 8) TABLE(T_81, 8) TABLE(T_82, 8) TABLE(T_83, 8)       \
-        TABLE(T_8F, 8) TABLE(T_90, 2) TABLE(T_NOP, 4) TABLE(T_C0, 8) TABLE(T_C1, 8) TABLE(T_C4, 1) TABLE(T_C5, 1)      \
-            TABLE(T_C6, 8) TABLE(T_C6_7, 1) TABLE(T_C7, 8) TABLE(T_C7_7, 1) TABLE(T_D0, 8) TABLE(T_D1, 8)              \
-                TABLE(T_D2, 8) TABLE(T_D3, 8) TABLE(T_F6, 8) TABLE(T_F7, 8) TABLE(T_FE, 8) TABLE(T_FF, 8)              \
-                    TABLE(T_0F00, 8) TABLE(T_0F01, 2) TABLE(T_0F01_M, 8) TABLE(T_0F01_R, 8) TABLE(T_0F01_C0, 8)        \
-                        TABLE(T_0F01_C8, 8) TABLE(T_0F01_D0, 8) TABLE(T_0F01_E8, 8) TABLE(T_0F01_EE, 4)                \
-                            TABLE(T_0F01_F8, 8) TABLE(T_0F10, 4) TABLE(T_0F11, 4) TABLE(T_0F1A, 4) TABLE(T_0F1B, 4)    \
-                                TABLE(T_BNDX, 2) TABLE(T_0F1E, 4) TABLE(T_0F1E_F3, 2) TABLE(T_CET, 8) TABLE(T_0F6E, 4) \
-                                    TABLE(T_0F6F, 4) TABLE(T_0F71, 8) TABLE(T_0F73, 8) TABLE(T_0F7E, 4)                \
-                                        TABLE(T_0F7F, 4) TABLE(T_0FAE, 2) TABLE(T_0FAE_M, 8) TABLE(T_0FAE_R, 8)        \
-                                            TABLE(T_0FAE_E8, 4) TABLE(T_0FAE_F0, 4) TABLE(T_0FBA, 8) TABLE(T_0FBC, 4)  \
-                                                TABLE(T_0FBD, 4) TABLE(T_0FC7, 2) TABLE(T_0FC7_M, 8)                   \
-                                                    TABLE(T_0FC7_R, 8) TABLE(T_0FC7_F0, 4) TABLE(T_0FD6, 4)            \
-                                                        TABLE(T_0F38F0, 4) TABLE(T_0F38F1, 4) TABLE(T_KEY_LOCKER, 8)   \
-                                                            TABLE(T_HRESET, 8) TABLE(T_HRESET_0, 1)
-
 enum entry_table {
 #define TABLE(name, count) name, name##_LAST = name + (count)-1,
-    ENTRY_TABLES
+#include "emul/opcode_tables.def"
 #undef TABLE
-        ENTRY_COUNT
+    ENTRY_COUNT
 };
 
 /* Pages of decode_simd_valid. */
@@ -138,8 +120,8 @@ struct operand_rule {
 };
 extern const struct operand_rule decode_operand_rules[];
 
-#define DECODE_WINDOW                                                                                                  \
-    48 /* more than 15 prefixes and the longest rest of an instruction, so that reading needs no check */
+/* More than 15 prefixes and the longest rest of an instruction, so that reading needs no check. */
+#define DECODE_WINDOW 48
 
 struct decoder {
     const u8 *bytes; /* DECODE_WINDOW readable bytes */
