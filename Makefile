@@ -106,7 +106,7 @@ PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
         $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
         $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
-                     lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c \
+                     lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c lib/text_queue.c \
                      vmx/exit_statistics.c vmx/hypercall.c)
 
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)

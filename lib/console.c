@@ -3,7 +3,9 @@
 
 #include "lib/console_uart.h"
 #include "lib/console_vga.h"
+#include "lib/format.h"
 #include "lib/string.h"
+#include "lib/text_queue.h"
 
 #define SINKS_MAX 3 /* UART, text screen, and room for a framebuffer */
 
@@ -21,6 +23,8 @@ static struct {
     bool guest_dlab; /* the guest's LCR.DLAB: its data port is the divisor now */
     u64 began;
     u64 spent;
+    bool holding; /* between console_hold() and console_release() */
+    struct text_queue held;
 } console;
 
 static void add_sink(struct console_sink *sink, bool chosen)
@@ -100,7 +104,7 @@ static void write_all(const char *text, size_t length)
 
 void console_begin(void)
 {
-    if (console.depth++)
+    if (console.holding || console.depth++)
         return;
     if (console.machine.time)
         console.began = console.machine.time();
@@ -113,7 +117,7 @@ void console_begin(void)
 
 void console_end(void)
 {
-    if (!console.depth || --console.depth)
+    if (console.holding || !console.depth || --console.depth)
         return;
     for (u32 i = 0; i < console.sink_count; i++)
         if (active(console.sinks[i]) && console.sinks[i]->end)
@@ -122,18 +126,67 @@ void console_end(void)
         console.spent += console.machine.time() - console.began;
 }
 
+static void send_line(const char *text, size_t length)
+{
+    write_all(text, length);
+    console.line_start = text[length - 1] == '\n';
+}
+
+/* Within a group. Says so when the queue was too small. */
+static void send_held_line(void)
+{
+    char line[256]; /* a longer line goes out in pieces */
+    size_t length = text_queue_take_line(&console.held, line, sizeof(line));
+    if (length)
+        send_line(line, length);
+    if (console.held.lost && text_queue_empty(&console.held)) {
+        send_line(line, (size_t)format(line, sizeof(line), "exeunt: %u lines of a report lost\n", console.held.lost));
+        console.held.lost = 0;
+    }
+}
+
+void console_hold(void)
+{
+    console.holding = true;
+}
+
+void console_release(void)
+{
+    console.holding = false;
+}
+
+bool console_holds(void)
+{
+    return !text_queue_empty(&console.held);
+}
+
+void console_send_held(void)
+{
+    console_begin();
+    do
+        send_held_line();
+    while (!console.line_start && console_holds());
+    console_end();
+}
+
 void console_write(const char *text, size_t length)
 {
     if (!length)
         return;
+    if (console.holding) {
+        text_queue_put(&console.held, text, length);
+        return;
+    }
     console_begin();
-    write_all(text, length);
-    console.line_start = text[length - 1] == '\n';
+    while (console_holds())
+        send_held_line();
+    send_line(text, length);
     console_end();
 }
 
 void console_fatal(void)
 {
+    console.holding = false;
     console.fatal = true;
 }
 

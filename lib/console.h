@@ -71,6 +71,18 @@ void console_end(void);
 /* `text` should end in a line break; "\n" is sent as CR LF. */
 void console_write(const char *text, size_t length);
 
+/*
+ * A report while the guest runs (SPEC 8.5): between console_hold() and console_release() text is put aside instead of
+ * sent, so that a snapshot takes no time. Then console_send_held() sends one line at each call: 10 to 20 ms of a 115200
+ * baud line, never a second. Text that is written directly lets what is held go first. Outside of a group only.
+ */
+void console_hold(void);
+void console_release(void);
+
+/* Whether lines wait for console_send_held(). */
+bool console_holds(void);
+void console_send_held(void);
+
 /* From now on all sinks get all output. There is no way back: for messages after which Exeunt halts. */
 void console_fatal(void);
 

@@ -411,6 +411,82 @@ static void long_lines_are_broken_not_cut(void **state)
     assert_int_equal(breaks, 2);
 }
 
+static void a_held_report_goes_out_line_by_line(void **state)
+{
+    assert_true(console_init(&com, &machine));
+    console_guest_runs(true);
+    u32 accesses = fake.accesses;
+    console_hold();
+    console_begin();
+    print("one\n");
+    print("two\n");
+    print("three\n");
+    console_end();
+    console_release();
+    assert_int_equal(fake.accesses, accesses); /* nothing was waited for */
+    assert_true(console_holds());
+    console_send_held();
+    assert_string_equal(sent(), "exeunt: one\r\n");
+    guest_writes("guest");
+    console_send_held();
+    assert_string_equal(sent(), "\r\nexeunt: two\r\n");
+    print("direct\n"); /* in order */
+    assert_string_equal(sent(), "exeunt: three\r\nexeunt: direct\r\n");
+    assert_false(console_holds());
+    console_send_held();
+    assert_string_equal(sent(), "");
+}
+
+static void a_long_held_line_stays_whole(void **state)
+{
+    char text[1000];
+    memset(text, 'y', sizeof(text) - 1);
+    text[sizeof(text) - 2] = '\n';
+    text[sizeof(text) - 1] = '\0';
+    assert_true(console_init(&com, &machine));
+    console_guest_runs(false);
+    console_hold();
+    print_raw(text);
+    print_raw("next\n");
+    console_release();
+    console_send_held();
+    assert_int_equal(strlen(sent()), 2 + sizeof(text) - 1 + 1); /* line break before, CR within */
+    assert_true(console_holds());
+}
+
+static void too_much_to_hold_is_said(void **state)
+{
+    assert_true(console_init(&com, &machine));
+    console_guest_runs(true);
+    console_hold();
+    u32 lines = 0;
+    for (; lines < 4000; lines++)
+        print("a line %04u\n", lines);
+    console_release();
+    u32 calls = 0;
+    const char *last = "";
+    for (; console_holds(); calls++) {
+        console_send_held();
+        last = sent();
+    }
+    assert_int_equal(calls, 32768 / strlen("exeunt: a line 0000\n"));
+    char expected[80];
+    snprintf(expected, sizeof(expected), "exeunt: a line %04u\r\nexeunt: %u lines of a report lost\r\n", calls - 1,
+             4000 - calls);
+    assert_string_equal(last, expected);
+}
+
+static void fatal_messages_let_held_lines_go_first(void **state)
+{
+    assert_true(console_init(&com, &machine));
+    console_guest_runs(true);
+    console_hold();
+    print("held\n");
+    console_fatal();
+    print("end\n");
+    assert_string_equal(sent(), "exeunt: held\r\nexeunt: end\r\n");
+}
+
 /* ---- the screen ---- */
 
 static void the_screen_scrolls_and_wraps(void **state)
@@ -491,6 +567,10 @@ int main(void)
         TEST(only_the_guests_text_counts),
         TEST(lines_come_whole),
         TEST(long_lines_are_broken_not_cut),
+        TEST(a_held_report_goes_out_line_by_line),
+        TEST(a_long_held_line_stays_whole),
+        TEST(too_much_to_hold_is_said),
+        TEST(fatal_messages_let_held_lines_go_first),
         TEST(the_screen_scrolls_and_wraps),
         TEST(fatal_messages_go_everywhere),
         TEST(none_is_silent_but_for_fatal_messages),
