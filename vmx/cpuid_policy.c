@@ -372,7 +372,7 @@ static enum cpuid_status read_basic(const struct builder *builder)
 
 static const struct cpuid_run *rule_run(const struct cpuid_table *table, u32 leaf)
 {
-    if (leaf <= table->max_basic)
+    if (leaf < CPUID_BASIC_ROOM && leaf <= table->max_basic)
         return &table->basic[leaf];
     if (table->has_extended && leaf >= CPUID_EXTENDED && leaf - CPUID_EXTENDED <= table->max_extended)
         return &table->extended[leaf - CPUID_EXTENDED];
