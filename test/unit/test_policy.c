@@ -241,6 +241,7 @@ static void test_msrs(void **state)
         {0x491, DENY, DENY},
         {0x494, PASS, PASS},
         {0x570, DENY, DENY},
+        {0x17d0, DENY, DENY},
         {0x6e0, PASS, PASS},
         {0x830, PASS, PASS},
         {0xda0, PASS, GUARD},
