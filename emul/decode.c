@@ -7,43 +7,16 @@
  * count is compared with what is really there once, at the end. A verdict from bytes that are not there is thrown away.
  */
 #include "emul/decode.h"
-#include "lib/string.h"
 
-/* SDM "Instruction Prefixes". The last of F2 and F3 is the mandatory one, and both go before 66. */
-static void take_prefix(struct decoder *d, u8 byte)
+/* SDM "Instruction Prefixes". The last of F2 and F3 is the mandatory one; 64-bit code ignores ES, CS, SS and DS. */
+static void take_prefix(struct decoder *d, const struct entry *prefix)
 {
-    struct insn *insn = d->insn;
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e: /* ignored in 64-bit code */
-        if (!d->long_mode)
-            d->segment = byte >> 3 & 3;
-        insn->flags |= INSN_SEGMENT_PREFIX;
-        break;
-    case 0x64:
-    case 0x65:
-        d->segment = byte - 0x64 + SEG_FS;
-        insn->flags |= INSN_SEGMENT_PREFIX;
-        break;
-    case 0x66:
-        insn->flags |= INSN_OPERAND_PREFIX;
-        break;
-    case 0x67:
-        insn->flags |= INSN_ADDRESS_PREFIX;
-        break;
-    case 0xf0:
-        insn->flags |= INSN_LOCK;
-        break;
-    case 0xf2:
-        insn->flags |= INSN_REPNE;
-        d->mandatory = MANDATORY_F2;
-        break;
-    default:
-        insn->flags |= INSN_REP;
-        d->mandatory = MANDATORY_F3;
-    }
+    u8 segment = prefix->operand[0];
+    bool ignored = segment == REG_NONE || (d->long_mode && segment < SEG_FS);
+    d->rex = 0;
+    d->insn->flags |= prefix->flags;
+    d->mandatory = prefix->op ? prefix->op : d->mandatory;
+    d->segment = ignored ? d->segment : segment;
 }
 
 /* Returns the entry of the first byte that is no prefix; d->at is behind that byte. A REX that does not end up right
@@ -56,8 +29,7 @@ static const struct entry *take_prefixes(struct decoder *d)
         entry = &decode_entries[MAP_1 + byte];
         d->insn->opcode = byte;
         if (entry->kind == ENTRY_PREFIX) {
-            d->rex = 0;
-            take_prefix(d, byte);
+            take_prefix(d, entry);
         } else if ((entry->flags & REX_IN_64) && entry->kind == ENTRY_INSN && d->long_mode) {
             d->rex = byte;
         } else {
@@ -278,13 +250,30 @@ static void set_memory_or(struct decoder *d, struct operand *operand, u32 kind)
 
 static void set_register(struct decoder *d, struct operand *operand, u32 kind)
 {
-    u8 reg = d->insn->modrm >> 3 & 7;
+    u32 reg = d->insn->modrm >> 3 & 7;
+    if (kind == OPERAND_GPR) {
+        set_gpr(d, operand, reg | (d->rex & 4) << 1);
+        return;
+    }
+    operand->kind = kind;
+    operand->reg = kind == OPERAND_XMM ? reg | (d->rex & 4) << 1 : reg;
+}
+
+/* SDM "MOV - Move to/from Control Registers", "... Debug Registers", "MOV": REX.R counts for CR and DR, not for
+ * segments. */
+static void set_system_register(struct decoder *d, struct operand *operand, u32 kind)
+{
+    static const u32 existing[] = {
+        [OPERAND_SEGMENT] = 0x3f,
+        [OPERAND_CR] = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8,
+        [OPERAND_DR] = 0xff,
+    };
+    u32 reg = d->insn->modrm >> 3 & 7;
+    if (kind != OPERAND_SEGMENT)
+        reg |= (d->rex & 4) << 1;
     operand->kind = kind;
     operand->reg = reg;
-    if (kind == OPERAND_GPR)
-        set_gpr(d, operand, reg | (d->rex & 4) << 1);
-    else if (kind != OPERAND_MMX && kind != OPERAND_SEGMENT)
-        operand->reg = reg | (d->rex & 4) << 1;
+    d->reserved = !(existing[kind] >> reg & 1);
 }
 
 /* An address that stands in the instruction, without base: MOV's "moffs", and the implied rSI of string instructions.
@@ -296,7 +285,8 @@ static void set_direct_memory(struct decoder *d, u32 displacement_size)
     memory->index = REG_NONE;
     memory->scale = 1;
     memory->segment = d->segment != REG_NONE ? d->segment : SEG_DS;
-    memory->displacement = (s64)decode_read(d, displacement_size);
+    if (displacement_size)
+        memory->displacement = (s64)decode_read(d, displacement_size);
 }
 
 static void set_immediate(struct decoder *d, struct operand *operand, u32 place)
@@ -340,13 +330,13 @@ static void set_operand(struct decoder *d, struct operand *operand, const struct
     case AT_UNNAMED_RM:
         break;
     case AT_SEGMENT:
-        set_register(d, operand, OPERAND_SEGMENT);
+        set_system_register(d, operand, OPERAND_SEGMENT);
         break;
     case AT_CR:
-        set_register(d, operand, OPERAND_CR);
+        set_system_register(d, operand, OPERAND_CR);
         break;
     case AT_DR:
-        set_register(d, operand, OPERAND_DR);
+        set_system_register(d, operand, OPERAND_DR);
         break;
     case AT_MMX_REG:
         set_register(d, operand, OPERAND_MMX);
@@ -383,21 +373,6 @@ static void set_operand(struct decoder *d, struct operand *operand, const struct
     }
 }
 
-/* What no table says: reserved registers. SDM "MOV - Move to/from Control Registers", "... Debug Registers", "MOV". */
-static bool registers_exist(const struct insn *insn)
-{
-    for (u32 i = 0; i < 2; i++) {
-        const struct operand *operand = &insn->operand[i];
-        if (operand->kind == OPERAND_CR && !(0x11d >> operand->reg & 1))
-            return false;
-        if (operand->kind == OPERAND_DR && operand->reg > 7)
-            return false;
-        if (operand->kind == OPERAND_SEGMENT && operand->reg > SEG_GS)
-            return false;
-    }
-    return true;
-}
-
 static bool entry_valid(const struct decoder *d, const struct entry *entry, u32 valid)
 {
     const struct insn *insn = d->insn;
@@ -412,7 +387,7 @@ static bool entry_valid(const struct decoder *d, const struct entry *entry, u32 
         return false;
     if (entry->kind == ENTRY_X87 && !decode_x87_valid(insn->opcode, insn->modrm))
         return false;
-    return registers_exist(insn);
+    return !d->reserved;
 }
 
 /* False: invalid, in view of all bytes before d->at. */
@@ -450,18 +425,24 @@ static bool decode(struct decoder *d)
     return entry_valid(d, entry, valid ? valid : entry->valid);
 }
 
+/* What is readable of the first 15 bytes, and zeros behind them. */
+static void fill_window(u8 window[static DECODE_WINDOW], const u8 *bytes, u32 available)
+{
+    __builtin_memset(window, 0, DECODE_WINDOW);
+    if (available >= INSN_MAX)
+        __builtin_memcpy(window, bytes, INSN_MAX);
+    else
+        for (u32 i = 0; i < available; i++)
+            window[i] = bytes[i];
+}
+
 enum decode_status insn_decode(const u8 *bytes, u32 available, enum code_size code_size, struct insn *insn)
 {
     u8 window[DECODE_WINDOW];
     u32 count = available < INSN_MAX ? available : INSN_MAX;
-    if (available < DECODE_WINDOW) {
-        memset(window + count, 0, sizeof(window) - count);
-        memcpy(window, bytes, count);
-        bytes = window;
-    }
-    memset(insn, 0, sizeof(*insn));
-    insn->code_size = code_size;
-    struct decoder d = {.bytes = bytes, .long_mode = code_size == CODE_64, .segment = REG_NONE, .insn = insn};
+    fill_window(window, bytes, available);
+    *insn = (struct insn){.code_size = code_size};
+    struct decoder d = {.bytes = window, .long_mode = code_size == CODE_64, .segment = REG_NONE, .insn = insn};
     bool valid = decode(&d);
     if (d.at > count)
         return available < INSN_MAX ? DECODE_TRUNCATED : DECODE_TOO_LONG;
@@ -470,6 +451,6 @@ enum decode_status insn_decode(const u8 *bytes, u32 available, enum code_size co
     if (d.rex && !(insn->flags & INSN_VEX))
         insn->flags |= INSN_REX | (d.rex & 8 ? INSN_REX_W : 0);
     insn->length = d.at;
-    memcpy(insn->bytes, bytes, d.at);
+    __builtin_memcpy(insn->bytes, window, INSN_MAX);
     return DECODE_OK;
 }

@@ -89,6 +89,7 @@ enum entry_valid { NP = 0x11, P66 = 0x22, PF3 = 0x44, PF2 = 0x88, ANY = 0xff, ME
 
 enum mandatory_prefix { MANDATORY_NONE, MANDATORY_66, MANDATORY_F3, MANDATORY_F2 };
 
+/* Of a prefix: flags is its enum insn_flag, op its enum mandatory_prefix, operand[0] its segment or REG_NONE. */
 struct entry {
     u8 kind; /* enum entry_kind */
     u8 op;
@@ -127,9 +128,10 @@ struct decoder {
     const u8 *bytes; /* DECODE_WINDOW readable bytes */
     u32 at;          /* next byte */
     bool long_mode;
-    u8 rex;       /* 0, or 40..4F; from VEX and EVEX: their W, R, X and B in REX form */
-    u8 segment;   /* segment_name of the last override that counts, or REG_NONE */
-    u8 mandatory; /* enum mandatory_prefix */
+    u8 rex;        /* 0, or 40..4F; from VEX and EVEX: their W, R, X and B in REX form */
+    u8 segment;    /* segment_name of the last override that counts, or REG_NONE */
+    u8 mandatory;  /* enum mandatory_prefix */
+    bool reserved; /* an operand names a register that does not exist */
     struct insn *insn;
 };
 
@@ -144,24 +146,19 @@ void decode_modrm(struct decoder *d);
 /* VEX or EVEX prefix: d->at is behind C4, C5 or 62. False: invalid. */
 bool decode_vex(struct decoder *d, u8 first);
 
+/* `size` is 1 to 8. Eight bytes are loaded whatever the size: the window allows it. */
 static inline u64 decode_read(struct decoder *d, u32 size)
 {
-    u64 value = 0;
-    for (u32 i = 0; i < size; i++)
-        value |= (u64)d->bytes[d->at + i] << (8 * i);
+    u64 value;
+    __builtin_memcpy(&value, d->bytes + d->at, sizeof(value));
     d->at += size;
-    return value;
-}
-
-static inline s64 decode_sign_extend(u64 value, u32 size)
-{
-    u32 shift = 64 - 8 * size;
-    return (s64)(value << shift) >> shift;
+    return value & ~0ull >> (64 - 8 * size);
 }
 
 static inline s64 decode_read_signed(struct decoder *d, u32 size)
 {
-    return decode_sign_extend(decode_read(d, size), size);
+    u32 shift = 64 - 8 * size;
+    return (s64)(decode_read(d, size) << shift) >> shift;
 }
 
 #endif

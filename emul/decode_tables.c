@@ -16,7 +16,8 @@ _Static_assert(ENTRY_COUNT < 0x10000, "a link's target is 16 bits");
         .flags = (f) | (FORM_MODRM(a) || FORM_MODRM(b) ? HAS_MODRM : 0),                                               \
     },
 #define LINK(table, index, selector, target) [table + (index)] = {.kind = selector, .valid = ANY, .flags = target},
-#define PREFIX(index) [MAP_1 + (index)] = {.kind = ENTRY_PREFIX, .valid = ANY},
+#define PREFIX(index, flag, segment, mandatory)                                                                        \
+    [MAP_1 + (index)] = {.kind = ENTRY_PREFIX, .op = mandatory, .operand = {segment}, .flags = flag},
 #define X87(index, ...) [MAP_1 + (index)] = {.kind = ENTRY_X87, .valid = ANY, .flags = HAS_MODRM},
 #define SIMD(table, index, v) INSN(table, index, OTHER, Ex, none, none, 0, v)
 #define SIMD_IMM8(table, index, v) INSN(table, index, OTHER, Ex, Ib, none, 0, v)
@@ -36,7 +37,7 @@ const struct entry decode_entries[ENTRY_COUNT] = {
 
 #define INSN(table, index, name, a, b, c, f, v)
 #define LINK(table, index, selector, target)
-#define PREFIX(index)
+#define PREFIX(index, flag, segment, mandatory)
 #define SIMD(table, index, v)
 #define SIMD_IMM8(table, index, v)
 #define X87(index, ...)

@@ -87,7 +87,7 @@ struct insn {
     struct memory_operand memory;
     s64 immediate;
     u64 immediate2; /* ENTER's nesting level, a far pointer's selector */
-    u8 bytes[INSN_MAX];
+    u8 bytes[INSN_MAX]; /* `length` of them count */
 };
 
 enum decode_status {
