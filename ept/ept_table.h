@@ -54,7 +54,7 @@ static inline void ept_store(u64 *entry, u64 value)
 
 static inline void ept_busy_add(u64 *entry, s64 more)
 {
-    ept_store(entry, *entry + (u64)(more << EPT_ENTRY_BUSY_SHIFT));
+    ept_store(entry, *entry + ((u64)more << EPT_ENTRY_BUSY_SHIFT));
 }
 
 static inline u64 *ept_table_of(const struct ept *ept, u64 entry)
