@@ -383,6 +383,8 @@ static void test_icr_cluster_model(void **state)
     assert_int_equal(icr_guard(0x2f00000000004c00, false, &sender), ICR_SELF_ONLY);
     assert_int_equal(icr_guard(0x2b00000000004c00, false, &sender), ICR_SWALLOW);
     assert_int_equal(icr_guard(0x1400000000004c00, false, &sender), ICR_SWALLOW);
+    assert_int_equal(icr_guard(0x3400000000004c00, false, &sender), ICR_SWALLOW);
+    assert_int_equal(icr_guard(0xa400000000004c00, false, &sender), ICR_SWALLOW);
     assert_int_equal(icr_guard(0xff00000000004c00, false, &sender), ICR_SELF_ONLY);
 }
 

@@ -407,6 +407,18 @@ static void test_bad_selectors(void **state)
     }
 }
 
+/* All eight bytes of a descriptor have to be within the limit. */
+static void test_descriptor_across_limit(void **state)
+{
+    v->gdtr.limit = NEW_SLOT + 6;
+    assert_int_equal(go(TASK_JMP, NEW_SLOT), TASK_FAULT);
+    expect_fault(VECTOR_GP, NEW_SLOT);
+    expect_old_task();
+    v->gdtr.limit = NEW_SLOT + 7;
+    put32(NEW_TSS + 0x60, 0);
+    assert_int_equal(go(TASK_JMP, NEW_SLOT), TASK_DONE);
+}
+
 static void test_bad_descriptors(void **state)
 {
     set_slot(NEW_SLOT, descriptor(NEW_TSS, 0x67, 0x09));
@@ -722,6 +734,7 @@ int main(void)
         cmocka_unit_test_setup(test_trap_flag, setup),
         cmocka_unit_test_setup(test_reserved_flags, setup),
         cmocka_unit_test_setup(test_bad_selectors, setup),
+        cmocka_unit_test_setup(test_descriptor_across_limit, setup),
         cmocka_unit_test_setup(test_bad_descriptors, setup),
         cmocka_unit_test_setup(test_old_tss_too_small, setup),
         cmocka_unit_test_setup(test_external_bit, setup),
