@@ -33,6 +33,15 @@ static bool raise_segment(struct vcpu *v, enum segment_name segment)
 }
 
 /* SDM "Segmentation in IA-32e Mode": in 64-bit mode only FS and GS have a base, nothing has a limit. */
+u64 access_linear_unchecked(struct vcpu *v, enum segment_name segment, u64 offset)
+{
+    if (vcpu_code_size(v) != CODE_64)
+        return (u32)(vcpu_segment(v, segment)->base + offset);
+    if (segment == SEG_FS || segment == SEG_GS)
+        offset += vcpu_segment(v, segment)->base;
+    return offset;
+}
+
 static bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, gva_t *linear)
 {
     if (segment == SEG_FS || segment == SEG_GS)
@@ -51,17 +60,14 @@ static bool type_allows(u32 access, enum access_kind kind)
     return kind == ACCESS_READ || (access & ACCESS_TYPE_WRITABLE);
 }
 
-/*
- * SDM "Limit Checking". Where the limit is 4 GiB - 1 an operand may wrap to offset 0; the SDM leaves that open, and
- * processors let it pass.
- */
+/* SDM "Limit Checking". An operand that wraps past 4 GiB faults too, which the SDM leaves open. */
 static bool limit_allows(const struct segment *seg, u64 offset, u32 size)
 {
     u64 last = offset + size - 1;
     bool expand_down = (seg->access & (ACCESS_TYPE_CODE | ACCESS_TYPE_EXPAND_DOWN)) == ACCESS_TYPE_EXPAND_DOWN;
     if (expand_down)
         return offset > seg->limit && last <= (seg->access & ACCESS_DB ? 0xffffffffu : 0xffffu);
-    return last <= seg->limit || seg->limit == 0xffffffffu;
+    return last <= seg->limit;
 }
 
 static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,

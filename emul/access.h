@@ -48,6 +48,9 @@ struct access_cursor {
 bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
                    gva_t *linear);
 
+/* The linear address without any check: for instructions that demand alignment before all else. */
+u64 access_linear_unchecked(struct vcpu *v, enum segment_name segment, u64 offset);
+
 /* Checks and translates all of the operand (1 to 64 bytes). False: raised in `v`. */
 bool access_open(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
                  struct access_span *span);

@@ -82,7 +82,10 @@ enum emul_status interp_xchg(struct interp *in)
     return EMUL_DONE;
 }
 
-/* The destination is always written, with its old value when it was not equal (SDM "CMPXCHG"). */
+/*
+ * A memory destination is always written, with its old value when it was not equal (SDM "CMPXCHG"); a register is left
+ * alone then, upper half and all, as processors do.
+ */
 enum emul_status interp_cmpxchg(struct interp *in)
 {
     u32 size = in->insn->operand[0].size;
@@ -93,6 +96,8 @@ enum emul_status interp_cmpxchg(struct interp *in)
     do {
         old = place_get(in, &place);
         value = old == accumulator ? source : old;
+        if (old != accumulator && place.operand->kind == OPERAND_GPR)
+            break;
     } while (!place_update(in, &place, old, value, in->insn->flags & INSN_LOCK));
     if (old != accumulator)
         reg_write(in->v, RAX, size, old);
@@ -109,10 +114,8 @@ enum emul_status interp_cmpxchg8b(struct interp *in)
     u8 old[16], value[16];
     u64 low, high;
     struct access_span span;
-    gva_t linear;
     u64 address = operand_address(in);
-    if (size == 16 && access_linear(v, in->insn->memory.segment, address, size, ACCESS_MODIFY, &linear) &&
-        (linear.at & 15))
+    if (size == 16 && (access_linear_unchecked(v, in->insn->memory.segment, address) & 15))
         return fault_code(in, VECTOR_GP, 0);
     if (!access_open(v, in->insn->memory.segment, address, size, ACCESS_MODIFY, &span))
         return EMUL_EVENT;

@@ -181,7 +181,7 @@ enum emul_status interp_enter(struct interp *in)
     /* The new top must be writable; nothing is written there. */
     if (!stack_open(v, rsp, size, ACCESS_WRITE, &span))
         return EMUL_EVENT;
-    reg_write(v, RBP, stack_size(v) == 8 ? 8 : size, frame);
+    reg_write(v, RBP, size, frame);
     stack_set(v, rsp);
     return EMUL_DONE;
 }

@@ -37,14 +37,9 @@ static bool vector_open(struct interp *in, const struct operand *operand, enum a
 {
     enum segment_name segment = in->insn->memory.segment;
     u64 offset = operand_address(in);
-    gva_t linear;
-    if (in->insn->op == OP_MOVAPS) {
-        if (!access_linear(in->v, segment, offset, operand->size, kind, &linear))
-            return false;
-        if (linear.at & 15) {
-            vcpu_raise_code(in->v, VECTOR_GP, 0);
-            return false;
-        }
+    if (in->insn->op == OP_MOVAPS && (access_linear_unchecked(in->v, segment, offset) & 15)) {
+        vcpu_raise_code(in->v, VECTOR_GP, 0);
+        return false;
     }
     return access_open(in->v, segment, offset, operand->size, kind, span);
 }
@@ -78,7 +73,7 @@ enum emul_status interp_mov_vector(struct interp *in)
 {
     const struct operand *target = &in->insn->operand[0];
     bool to_xmm = target->kind == OPERAND_XMM;
-    u32 size = in->insn->op == OP_MOVQ ? 8 : in->insn->op == OP_MOVD ? 4 : 16;
+    u32 size = (u32)min_u64(target->size, in->insn->operand[1].size);
     struct access_span span;
     u64 value[2];
     if (vector_is_refused(in))

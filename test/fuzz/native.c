@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreter against this machine's own CPU: random instructions that it performs, with random registers, flags
+ * and memory, run both ways from the same state; everything that is left must be equal, except what the SDM calls
+ * undefined.
+ *
+ *   native [cases] [seed] [64|32]
+ *
+ * Runs in user mode, so it sees what CPL 3 sees: page faults, #GP, #SS, #AC, #DE, #UD with error codes and CR2 among
+ * it.
+ */
+#define _GNU_SOURCE /* register names of ucontext.h */
+#include <sys/mman.h>
+
+#include "emul/flags.h"
+#include "test/fuzz/native_cpu.h"
+#include "test/unit/emul_fixture.h"
+
+#define CODE 0x20000000ull
+#define CODE_PAGES 4
+#define DATA 0x20010000ull
+#define DATA_PAGES 5 /* none, read-write, read-write, read-only, none */
+#define CODE_GPA 0x100000ull
+#define DATA_GPA 0x110000ull
+#define KERNEL_HIDES 0x7ffffffff000ull /* Linux says "present" in the error code of any fault from here on */
+#define VSYSCALL 0xffffffffff600000ull
+#define TSS 0x30000000ull /* a supervisor page with an I/O map base beyond the limit: no port is allowed */
+#define TSS_GPA 0x3000ull
+#define DATA_SIZE (DATA_PAGES * PAGE_SIZE)
+
+struct shape { /* where an instruction stands in the opcode maps */
+    u8 prefix; /* 0, 66, F2, F3 */
+    u8 map;    /* 0: one byte, 1: 0F, 2: 0F 38 */
+    u8 opcode;
+    u8 reg; /* of ModRM */
+    bool modrm, memory;
+};
+
+struct trial {
+    u8 bytes[INSN_MAX + 1];
+    u32 modrm_at; /* index of the ModRM byte, or of the first byte behind the opcode */
+    struct insn insn;
+    struct cpu_state before;
+    u64 data_at; /* what the memory operand was aimed at */
+};
+
+static struct shape shapes[OP_COUNT][2048];
+static u32 shape_count[OP_COUNT], ops[OP_COUNT], op_count;
+static bool wide; /* 64-bit code */
+static u8 master[DATA_SIZE];
+static u8 *code_alias;
+static u64 seed;
+
+static u64 rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 0x2545f4914f6cdd1dull;
+}
+
+static u32 below(u32 n)
+{
+    return (u32)(rnd() >> 33) % n;
+}
+
+static u64 random_value(void)
+{
+    switch (below(6)) {
+    case 0:
+        return below(64);
+    case 1:
+        return 0 - (u64)below(64);
+    case 2:
+        return 1ull << below(64);
+    case 3:
+        return (1ull << below(64)) - 1;
+    default:
+        return rnd();
+    }
+}
+
+/* An address in the sandbox: mostly whole in the writable pages, sometimes at a border, now and then anywhere. */
+static u64 random_target(void)
+{
+    switch (below(16)) {
+    case 0:
+        return DATA + PAGE_SIZE * (1 + below(4)) - below(20);
+    case 1:
+        return DATA + 2 * PAGE_SIZE - below(20);
+    case 2:
+        return DATA + below(DATA_SIZE);
+    case 3:
+        return random_value();
+    default:
+        return DATA + PAGE_SIZE + 256 + below(2 * PAGE_SIZE - 512);
+    }
+}
+
+static bool op_is_run(u16 op)
+{
+    return op != OP_OTHER && op != OP_RDTSC && op != OP_RDTSCP;
+}
+
+static u32 put_opcode(u8 *bytes, u32 at, const struct shape *shape)
+{
+    if (shape->map > 0)
+        bytes[at++] = 0x0f;
+    if (shape->map == 2)
+        bytes[at++] = 0x38;
+    bytes[at++] = shape->opcode;
+    return at;
+}
+
+static void try_shape(struct shape shape)
+{
+    u8 bytes[INSN_MAX] = {0};
+    struct insn insn;
+    u32 at = 0;
+    if (shape.prefix)
+        bytes[at++] = shape.prefix;
+    at = put_opcode(bytes, at, &shape);
+    bytes[at] = shape.reg << 3 | (shape.memory ? 0 : 0xc0);
+    if (insn_decode(bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &insn) != DECODE_OK || !op_is_run(insn.op))
+        return;
+    if (insn.opcode != shape.opcode || insn.map != shape.map)
+        return; /* the byte was a prefix */
+    shape.modrm = insn.flags & INSN_MODRM;
+    if (!shape.modrm && (shape.reg || shape.memory))
+        return;
+    if (shape_count[insn.op] == 0)
+        ops[op_count++] = insn.op;
+    if (shape_count[insn.op] < COUNT_OF(shapes[0]))
+        shapes[insn.op][shape_count[insn.op]++] = shape;
+}
+
+static void find_shapes(void)
+{
+    static const u8 prefixes[] = {0, 0x66, 0xf2, 0xf3};
+    for (u32 map = 0; map < 3; map++)
+        for (u32 opcode = 0; opcode < 256; opcode++)
+            for (u32 i = 0; i < 64; i++)
+                try_shape((struct shape){
+                    .prefix = prefixes[i >> 4], .map = map, .opcode = opcode, .reg = i & 7, .memory = i & 8});
+}
+
+/* Random bytes of the shape; false when they are not what was meant. FS is the host's thread pointer: never used. */
+static bool generate(struct trial *t)
+{
+    u32 op = ops[below(op_count)];
+    const struct shape *shape = &shapes[op][below(shape_count[op])];
+    u32 at = 0;
+    for (u32 i = 0; i < sizeof(t->bytes); i++)
+        t->bytes[i] = below(3) ? (u8)rnd() : 0;
+    if (below(6) == 0)
+        t->bytes[at++] = 0x66;
+    if (below(8) == 0)
+        t->bytes[at++] = 0x67;
+    if (below(10) == 0 && wide)
+        t->bytes[at++] = 0x65;
+    if (below(10) == 0)
+        t->bytes[at++] = 0xf0;
+    if (shape->prefix)
+        t->bytes[at++] = shape->prefix;
+    if (wide && below(2))
+        t->bytes[at++] = 0x40 | below(16);
+    at = put_opcode(t->bytes, at, shape);
+    t->modrm_at = at;
+    if (shape->modrm)
+        t->bytes[at] = shape->reg << 3 | below(8) | (shape->memory ? below(3) << 6 : 0xc0);
+    if (insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn) != DECODE_OK || t->insn.op != op)
+        return false;
+    /* AMD cuts near branches with 66 to 16 bits in 64-bit code, Intel ignores the prefix. */
+    bool branch = op == OP_JCC || op == OP_JMP || op == OP_CALL || op == OP_RET || (op >= OP_LOOP && op <= OP_JCXZ);
+    /* On AMD F2 and F3 turn LOOPE and LOOPNE into each other. */
+    if (op >= OP_LOOP && op <= OP_LOOPNE && (t->insn.flags & (INSN_REP | INSN_REPNE)))
+        return false;
+    return !(branch && wide && (t->insn.flags & INSN_OPERAND_PREFIX));
+}
+
+/* Sets registers, or the displacement, so that the memory operand lies at `target`. */
+static void aim(struct trial *t, u64 target)
+{
+    const struct memory_operand *m = &t->insn.memory;
+    u64 *gpr = t->before.gpr;
+    u64 offset = target - (m->segment == SEG_GS && wide ? DATA + PAGE_SIZE : 0), rest = offset - (u64)m->displacement;
+    u32 size = 4, at = t->modrm_at;
+    if (m->base != REG_NONE && m->base == m->index) {
+        gpr[m->base] = rest / (m->scale + 1);
+    } else if (m->base != REG_NONE) {
+        gpr[m->base] = rest - (m->index != REG_NONE ? gpr[m->index] * m->scale : 0);
+    } else if (m->index != REG_NONE) {
+        gpr[m->index] = rest / m->scale;
+    } else {
+        if (m->rip_relative)
+            offset -= t->before.rip + t->insn.length;
+        if (!(t->insn.flags & INSN_MODRM))
+            size = t->insn.address_size; /* MOV with a direct offset */
+        else
+            at += (t->bytes[at] & 7) == 4 && t->insn.address_size != 2 ? 2 : 1;
+        if (t->insn.address_size == 2)
+            size = 2;
+        memcpy(t->bytes + at, &offset, size);
+        insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn);
+    }
+}
+
+/* What makes an instruction do its work more often than random values would. */
+static void flavour(struct trial *t)
+{
+    u64 *gpr = t->before.gpr;
+    u16 op = t->insn.op;
+    if (op >= OP_MOVS && op <= OP_OUTS)
+        gpr[RCX] = below(8) ? below(40) : random_value() & 0xfff;
+    if ((op == OP_DIV || op == OP_IDIV) && below(4))
+        gpr[RDX] = below(2) ? 0 : below(4) ? (u64)((s64)gpr[RAX] >> 63) : below(100);
+    if (op >= OP_BT && op <= OP_BTC && t->insn.operand[1].kind == OPERAND_GPR && below(8))
+        gpr[t->insn.operand[1].reg] = below(4096) - 2048ull;
+    if (op == OP_XLAT)
+        gpr[RBX] = random_target() - (u8)gpr[RAX];
+    if (op == OP_ENTER && below(8)) {
+        t->bytes[t->modrm_at + 1] &= 3;
+        t->bytes[t->modrm_at + 2] &= 31;
+    }
+}
+
+static void set_up(struct trial *t)
+{
+    for (u32 i = 0; i < GPR_COUNT; i++)
+        t->before.gpr[i] = random_value();
+    for (u32 i = 0; i < 32; i++)
+        t->before.xmm[i / 2][i & 1] = rnd();
+    t->before.gpr[RSP] = random_target();
+    t->before.gpr[RBP] = random_target();
+    t->before.gpr[RSI] = random_target();
+    t->before.gpr[RDI] = random_target();
+    t->before.rflags = (rnd() & (FLAGS_STATUS | RFLAGS_DF)) | RFLAGS_IF | RFLAGS_FIXED1 | RFLAGS_ID * below(2);
+    if (below(16) == 0)
+        t->before.rflags |= RFLAGS_AC;
+    t->before.rip = CODE + (below(8) ? 0x800 + below(64) : PAGE_SIZE - below(16));
+    flavour(t);
+    t->data_at = random_target();
+    bool memory = (t->insn.flags & INSN_MODRM && t->bytes[t->modrm_at] < 0xc0);
+    for (u32 i = 0; i < 3; i++)
+        memory |= t->insn.operand[i].kind == OPERAND_MEMORY;
+    if (memory)
+        aim(t, t->data_at);
+    if (!wide)
+        for (u32 i = 0; i < GPR_COUNT; i++)
+            t->before.gpr[i] = i < 8 ? (u32)t->before.gpr[i] : 0;
+    insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn);
+}
+
+/* Random data; near the operand what makes comparisons equal now and then, and code addresses to jump to. */
+static void set_memory(const struct trial *t)
+{
+    u64 at = t->data_at - DATA;
+    for (u32 i = 0; i < 8; i++)
+        *(u64 *)(master + PAGE_SIZE + 8 * below(2 * PAGE_SIZE / 8)) = below(2) ? rnd() : CODE + below(PAGE_SIZE * 2);
+    if (at >= PAGE_SIZE && at < 3 * PAGE_SIZE - 16 && below(2)) {
+        memcpy(master + at, &t->before.gpr[RAX], 8);
+        memcpy(master + at + (t->insn.flags & INSN_REX_W ? 8 : 4), &t->before.gpr[RDX], 8);
+    }
+    memcpy((u8 *)DATA + PAGE_SIZE, master + PAGE_SIZE, 2 * PAGE_SIZE);
+    memcpy(host_guest.ram + DATA_GPA, master, DATA_SIZE);
+}
+
+static enum emul_status interpret(struct trial *t, struct cpu_result *result)
+{
+    static const struct emul_expect any = {.kind = EXPECT_ANY};
+    struct vcpu *v = &host_guest.v;
+    struct insn insn;
+    memcpy(v->gpr, t->before.gpr, sizeof(v->gpr));
+    memcpy(host_guest.xmm, t->before.xmm, sizeof(host_guest.xmm));
+    memcpy(host_guest.ram + CODE_GPA + (t->before.rip - CODE), t->bytes, t->insn.length);
+    v->rip = t->before.rip;
+    v->rflags = t->before.rflags;
+    v->event.valid = false;
+    enum emul_status status = emul_step(v, &any, &insn);
+    memcpy(result->state.gpr, v->gpr, sizeof(v->gpr));
+    memcpy(result->state.xmm, host_guest.xmm, sizeof(host_guest.xmm));
+    result->state.rip = v->rip;
+    result->state.rflags = v->rflags;
+    result->vector = status == EMUL_EVENT ? v->event.vector : 3;
+    result->error_code = v->event.valid && v->event.has_error_code ? v->event.error_code : 0;
+    result->cr2 = v->cr2;
+    memset(host_guest.ram + CODE_GPA + (t->before.rip - CODE), 0xcc, INSN_MAX);
+    return status;
+}
+
+static const struct cpu_result *run(const struct trial *t)
+{
+    u8 *at = code_alias + (t->before.rip - CODE);
+    memcpy(at, t->bytes, t->insn.length);
+    const struct cpu_result *result = native_run(&t->before, wide ? 0x33 : 0x23);
+    memset(at, 0xcc, INSN_MAX);
+    return result;
+}
+
+/* Status flags that the SDM leaves undefined; *target: also the destination. */
+static u64 undefined_flags(const struct trial *t, bool *target)
+{
+    const struct insn *insn = &t->insn;
+    u32 bits = insn->operand[0].size * 8;
+    bool by_cl = insn->map == 0 ? insn->opcode >= 0xd2 : insn->opcode & 1;
+    u32 count = (by_cl ? t->before.gpr[RCX] : (u64)insn->immediate) & (bits == 64 ? 63 : 31);
+    switch (insn->op) {
+    case OP_AND:
+    case OP_OR:
+    case OP_XOR:
+    case OP_TEST:
+        return RFLAGS_AF;
+    case OP_MUL:
+    case OP_IMUL:
+        return RFLAGS_SF | RFLAGS_ZF | RFLAGS_AF | RFLAGS_PF;
+    case OP_DIV:
+    case OP_IDIV:
+        return FLAGS_STATUS;
+    case OP_ROL ... OP_RCR:
+        return count == 1 || count == 0 ? 0 : RFLAGS_OF;
+    case OP_SHL:
+    case OP_SHR:
+    case OP_SAR:
+        return count == 0
+                   ? 0
+                   : RFLAGS_AF | (count == 1 ? 0 : RFLAGS_OF) |
+                         (count > bits - (insn->op != OP_SAR) && insn->op != OP_SAR && count != bits ? RFLAGS_CF : 0);
+    case OP_SHLD:
+    case OP_SHRD:
+        *target = count > bits;
+        return count == 0 ? 0 : count > bits ? FLAGS_STATUS : RFLAGS_AF | (count == 1 ? 0 : RFLAGS_OF);
+    case OP_BT ... OP_BTC:
+        return RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF;
+    case OP_BSF:
+    case OP_BSR:
+        return RFLAGS_CF | RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF;
+    case OP_LZCNT:
+    case OP_TZCNT:
+        return RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF;
+    case OP_AAA:
+    case OP_AAS:
+        return RFLAGS_OF | RFLAGS_SF | RFLAGS_ZF | RFLAGS_PF;
+    case OP_DAA:
+    case OP_DAS:
+        return RFLAGS_OF;
+    case OP_AAM:
+    case OP_AAD:
+        return RFLAGS_OF | RFLAGS_AF | RFLAGS_CF;
+    default:
+        return 0;
+    }
+}
+
+static void print_state(const char *name, const struct cpu_result *r, u64 rflags_mask)
+{
+    printf("  %s vector %u error %x cr2 %llx rip %llx rflags %llx\n   ", name, r->vector, r->error_code,
+           (unsigned long long)r->cr2, (unsigned long long)r->state.rip,
+           (unsigned long long)(r->state.rflags & rflags_mask));
+    for (u32 i = 0; i < GPR_COUNT; i++)
+        printf(" %llx", (unsigned long long)r->state.gpr[i]);
+    printf("\n");
+}
+
+static void print_difference(const struct trial *t, const char *what, const struct cpu_result *mine,
+                             const struct cpu_result *theirs, u64 mask)
+{
+    struct cpu_result before = {.state = t->before};
+    printf("%s:", op_name(t->insn.op));
+    for (u32 i = 0; i < t->insn.length; i++)
+        printf(" %02x", t->bytes[i]);
+    printf(": %s\n", what);
+    print_state("before", &before, mask);
+    print_state("interp", mine, mask);
+    print_state("native", theirs, mask);
+    for (u32 i = PAGE_SIZE; i < 3 * PAGE_SIZE; i++)
+        if (((u8 *)DATA)[i] != host_guest.ram[DATA_GPA + i])
+            printf("  [%llx] interp %02x native %02x\n", DATA + i, host_guest.ram[DATA_GPA + i], ((u8 *)DATA)[i]);
+}
+
+/* Where this CPU and the SDM, or Intel's processors, part ways. */
+static bool known_difference(const struct trial *t, const struct cpu_result *mine, const struct cpu_result *theirs)
+{
+    const struct insn *insn = &t->insn;
+    bool repeated = insn->flags & (INSN_REP | INSN_REPNE);
+    /* SDM "REP": with a count of 0 the instruction is not executed; AMD checks the port's permission all the same. */
+    if ((insn->op == OP_INS || insn->op == OP_OUTS) && repeated && mine->vector == 3)
+        return (t->before.gpr[RCX] & size_mask(insn->address_size)) == 0 && theirs->vector == 13;
+    /* Which of the two operands faults first is not said; here it is the one that is named first. */
+    if (insn->op == OP_CMPS && mine->vector != 3 && theirs->vector != 3)
+        return true;
+    /* MOVSXD with 66 reads 2 bytes on Intel's processors, 4 on AMD's. */
+    if (insn->op == OP_MOVSX && insn->map == 0 && insn->operand_size == 2)
+        return true;
+    /* A selector is pushed as 2 bytes by Intel's processors, as 4 by AMD's. */
+    if (insn->op == OP_PUSH && insn->operand[0].kind == OPERAND_SEGMENT && insn->operand_size == 4)
+        return true;
+    /* POPA that faults half-way: AMD leaves what it popped, which the SDM does not speak of; both can be restarted. */
+    if (insn->op == OP_POPA && mine->vector == theirs->vector && mine->vector != 3)
+        return mine->cr2 == theirs->cr2 || mine->vector != 14;
+    /* A jump to what is not canonical: AMD faults at the target, Intel at the branch. */
+    if (insn->op == OP_JMP || insn->op == OP_CALL || insn->op == OP_RET)
+        return mine->vector == 13;
+    /* SDM "MOVUPS": alignment may be checked or not. */
+    return insn->op == OP_MOVUPS && theirs->vector == 17;
+}
+
+/* NULL: equal. */
+static const char *differs(const struct trial *t, const struct cpu_result *mine, struct cpu_result *theirs, u64 mask)
+{
+    bool faulted = theirs->vector != 3 && theirs->state.rip == t->before.rip;
+    if (known_difference(t, mine, theirs))
+        return NULL;
+    if (!faulted)
+        theirs->vector = 3; /* it completed, and jumped to where there is no code */
+    if (mine->vector != theirs->vector)
+        return "vector";
+    if (faulted && mine->error_code != theirs->error_code && !(theirs->vector == 14 && theirs->cr2 >= KERNEL_HIDES))
+        return "error code";
+    if (faulted && theirs->vector == 14 && mine->cr2 != theirs->cr2)
+        return "cr2";
+    if (mine->state.rip != theirs->state.rip)
+        return "rip";
+    for (u32 i = 0; i < (wide ? 16 : 8); i++)
+        if ((mine->state.gpr[i] ^ theirs->state.gpr[i]) << (wide ? 0 : 32))
+            return "register";
+    if ((mine->state.rflags ^ theirs->state.rflags) & mask)
+        return "flags";
+    if (memcmp(mine->state.xmm, theirs->state.xmm, wide ? 256 : 128))
+        return "xmm";
+    if (memcmp((u8 *)DATA + PAGE_SIZE, host_guest.ram + DATA_GPA + PAGE_SIZE, 2 * PAGE_SIZE))
+        return "memory";
+    return NULL;
+}
+
+/* 0: equal, 1: different, -1: not run. */
+static int one_case(void)
+{
+    struct trial t;
+    struct cpu_result mine;
+    bool target = false;
+    if (!generate(&t))
+        return -1;
+    set_up(&t);
+    set_memory(&t);
+    enum emul_status status = interpret(&t, &mine);
+    if (status == EMUL_UNSUPPORTED)
+        return -1;
+    if (status == EMUL_DONE && mine.state.rip - t.before.rip < t.insn.length)
+        return -1; /* a jump into itself would run on */
+    if ((mine.state.rip & PAGE_MASK) == VSYSCALL)
+        return -1; /* Linux has code there */
+    struct cpu_result theirs = *run(&t);
+    u64 mask = FLAGS_STATUS | RFLAGS_DF | RFLAGS_TF | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID;
+    if (theirs.vector == 3)
+        mask &= ~undefined_flags(&t, &target);
+    if (target)
+        return 0;
+    const char *what = differs(&t, &mine, &theirs, mask);
+    if (what)
+        print_difference(&t, what, &mine, &theirs, mask);
+    return what ? 1 : 0;
+}
+
+static void sandbox(void)
+{
+    static const int protection[DATA_PAGES] = {PROT_NONE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ,
+                                               PROT_NONE};
+    static const u64 page[DATA_PAGES] = {0, 7, 7, 5, 0};
+    u32 flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    int file = memfd_create("code", 0); /* mapped twice: the instruction must not write where it stands */
+    if (file < 0 || ftruncate(file, CODE_PAGES * PAGE_SIZE) != 0)
+        exit(2);
+    void *code = mmap((void *)CODE, CODE_PAGES * PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE,
+                      file, 0);
+    code_alias = mmap(NULL, CODE_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void *data = mmap((void *)DATA, DATA_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (code != (void *)CODE || code_alias == MAP_FAILED || data != (void *)DATA) {
+        fprintf(stderr, "native: the sandbox's addresses are taken\n");
+        exit(2);
+    }
+    for (u32 i = 0; i < DATA_SIZE; i++)
+        master[i] = (u8)rnd();
+    memcpy(data, master, DATA_SIZE);
+    memset(code_alias, 0xcc, CODE_PAGES * PAGE_SIZE);
+    struct vcpu *v = guest_init(wide ? MODE_64 : MODE_COMPAT, true);
+    memset(host_guest.ram + v->cr3, 0, PAGE_SIZE); /* nothing but the sandbox */
+    guest_page(TSS, TSS_GPA, 3);
+    host_guest.ram[TSS_GPA + 103] = 0xff;
+    v->seg[SEG_TR].base = TSS;
+    for (u32 i = 0; i < DATA_PAGES; i++) {
+        mprotect((u8 *)DATA + i * PAGE_SIZE, PAGE_SIZE, protection[i]);
+        guest_page(DATA + i * PAGE_SIZE, DATA_GPA + i * PAGE_SIZE, page[i] | (1ull << 63));
+    }
+    for (u32 i = 0; i < CODE_PAGES; i++)
+        guest_page(CODE + i * PAGE_SIZE, CODE_GPA + i * PAGE_SIZE, 5);
+    memset(host_guest.ram + CODE_GPA, 0xcc, CODE_PAGES * PAGE_SIZE);
+    if (wide)
+        v->seg[SEG_GS].base = DATA + PAGE_SIZE;
+    __asm__("mov %%cs, %0" : "=r"(v->seg[SEG_CS].selector));
+    v->seg[SEG_SS].selector = v->seg[SEG_DS].selector = v->seg[SEG_ES].selector = 0x2b;
+    v->seg[SEG_FS].selector = v->seg[SEG_GS].selector = 0;
+    if (!wide)
+        v->seg[SEG_CS].selector = 0x23;
+    native_init(DATA + PAGE_SIZE);
+}
+
+int main(int argc, char **argv)
+{
+    u64 cases = argc > 1 ? strtoull(argv[1], NULL, 0) : 200000, ran = 0, failed = 0;
+    u64 first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    wide = argc <= 3 || strcmp(argv[3], "32") != 0;
+    seed = first_seed * 0x9e3779b97f4a7c15ull + 1;
+    sandbox();
+    find_shapes();
+    while (ran < cases && failed < 20) {
+        int outcome = one_case();
+        ran += outcome >= 0;
+        failed += outcome == 1;
+    }
+    printf("native: %u instructions, %llu cases in %s-bit code, seed %llu: %llu differences\n", op_count,
+           (unsigned long long)ran, wide ? "64" : "32", (unsigned long long)first_seed, (unsigned long long)failed);
+    return failed != 0;
+}
