@@ -12,7 +12,7 @@ enum exit_reason {
 #include "vmx/exit_reasons.def"
 #undef EXIT
     /* One above the highest that Exeunt knows: the size of tables that are indexed by basic exit reason. */
-    EXIT_REASON_LIMIT = 80,
+    EXIT_REASON_LIMIT = 86,
 };
 
 /* Flags of the exit-reason field (SDM "Basic VM-Exit Information"). */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -478,6 +479,46 @@ static void facts_follow_the_controls(void **state)
     assert_memory_equal(&facts, &all, sizeof all);
 }
 
+/* docs/HARDWARE.md repeats the policy for readers; a row that differs is an error here. */
+static void documentation_agrees(void **state)
+{
+#define ALWAYS "always"
+#define NO_RDTSCP "without Enable RDTSCP"
+#define NO_INVPCID "without Enable INVPCID"
+#define NO_XSAVES "without Enable XSAVES/XRSTORS"
+#define NO_USER_WAIT "without Enable user wait and pause"
+#define NO_BNDCFGS "without Clear and Load IA32_BNDCFGS"
+#define NO_PERF_GLOBAL "without Load IA32_PERF_GLOBAL_CTRL"
+    static const struct {
+        u32 leaf;
+        const char *format, *when, *name, *reason;
+    } rows[] = {
+#define LEAF(leaf, shape, limit)
+#define CR4(bits, leaf, subleaf, reg, bit)
+#define HIDE_LEAF(leaf, when, name, reason) {leaf, "| %XH | %s | %s | %s |", when, name, reason},
+#define HIDE(leaf, subleaf, reg, high, low, when, name, reason)                                                        \
+    {leaf, "| %XH." #subleaf " " #reg "[" #high ":" #low "] | %s | %s | %s |", when, name, reason},
+#include "vmx/cpuid_policy.def"
+#undef LEAF
+#undef CR4
+#undef HIDE_LEAF
+#undef HIDE
+    };
+    static char text[65536];
+    FILE *file = fopen("docs/HARDWARE.md", "r");
+    assert_non_null(file);
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    assert_true(length < sizeof text - 1);
+    text[length] = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char row[256];
+        snprintf(row, sizeof row, rows[i].format, rows[i].leaf, rows[i].name, rows[i].when, rows[i].reason);
+        if (!strstr(text, row))
+            fail_msg("docs/HARDWARE.md lacks: %s", row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +538,7 @@ int main(void)
         cmocka_unit_test(overflow_is_consistent),
         cmocka_unit_test(small_processor),
         cmocka_unit_test(facts_follow_the_controls),
+        cmocka_unit_test(documentation_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

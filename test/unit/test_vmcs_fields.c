@@ -98,6 +98,8 @@ static void exit_reason_names(void **state)
     assert_string_equal(exit_reason_name(0x80000021), "ENTRY_FAILURE_GUEST_STATE");
     assert_string_equal(exit_reason_name((u32)EXIT_REASON_ENTRY_FAILURE | 41), "ENTRY_FAILURE_MACHINE_CHECK");
     assert_string_equal(exit_reason_name(35), "UNKNOWN");
+    assert_string_equal(exit_reason_name(84), "RDMSR_IMMEDIATE");
+    assert_string_equal(exit_reason_name(82), "UNKNOWN");
     assert_string_equal(exit_reason_name(EXIT_REASON_LIMIT), "UNKNOWN");
     for (u32 reason = 0; reason < 0x20000; reason++)
         assert_non_null(exit_reason_name(reason));
