@@ -28,7 +28,7 @@ all: $(BUILD)/exeunt.elf guests
 RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
-RING0_FLAGS := -std=gnu11 -O2 -g -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+RING0_FLAGS := -std=gnu11 -Os -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN)
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
@@ -54,7 +54,7 @@ $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 # What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
 $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
 	@echo "  ld $@"
-	$(Q)$(LD) -nostdlib -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
+	$(Q)$(LD) -nostdlib --gc-sections -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
 	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
 	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
 	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }

@@ -37,6 +37,7 @@ struct device_counts {
 struct vm {
     struct ept ept;
     struct window window;
+    struct mtrrs mtrrs; /* as the machine has them; the EPT's memory types follow */
     struct policy policy;
     struct guards guards;
     const struct machine *machine;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exeunt's own linear addresses (root mode). The lower half is empty: a null pointer faults.
+ *
+ *   DIRECT_MAP + hpa    RAM and MMIO, not executable; Exeunt's own region is left out
+ *   EXEUNT_BASE + n     byte n of Exeunt's region: the image (text RX, read-only data R, data RW), then the page pool
+ *   MAP_SLOTS + n*4096  one page for each CPU, for addresses that the direct map does not reach
+ *
+ * Numbers only: the assembler reads this file too.
+ */
+#ifndef LIB_LAYOUT_H
+#define LIB_LAYOUT_H
+
+#define DIRECT_MAP 0xffff800000000000
+#define EXEUNT_BASE 0xffffffff80000000
+#define MAP_SLOTS 0xffffffffc0000000
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One processor that runs the guest: the guest CPU as the lower rooms see it, and what VT-x needs around it.
+ */
+#ifndef VMX_CPU_H
+#define VMX_CPU_H
+
+#include "emul/vm.h"
+#include "lib/types.h"
+#include "lib/vcpu.h"
+#include "vmx/caps.h"
+#include "vmx/cpuid_policy.h"
+#include "vmx/exit_statistics.h"
+#include "vmx/history.h"
+#include "vmx/host.h"
+#include "vmx/hypercall.h"
+#include "vmx/insn.h"
+#include "vmx/paging_off.h"
+
+#define CPU_STACK_SIZE 16384
+
+/* What must be looked at before the next entry; set by the NMI and machine-check handlers, by kicks later. */
+enum attention { ATTENTION_NMI = 1, ATTENTION_MACHINE_CHECK = 2 };
+
+struct cpu {
+    struct vcpu vcpu; /* first: entry.S stores the guest's registers here */
+
+    u64 stack_top; /* Exeunt's stack while it handles an exit */
+    u64 exited, entered; /* TSC of the last exit and the last entry (timing=on) */
+    volatile u32 attention; /* enum attention */
+    struct cpu *self;
+    struct vm *vm;
+
+    /* The exit that is being handled */
+    u32 reason; /* basic exit reason */
+    bool injected; /* the entry fields hold an event */
+    struct event vectoring; /* the event whose delivery this exit interrupted */
+    bool nmi_waiting, machine_check_waiting; /* for the guest, until they can be injected */
+
+    /* Control fields as they stand in the VMCS: written only when they change. */
+    struct vmx_controls controls;
+    u64 cr0_mask, cr4_mask; /* guest/host masks: 1 = Exeunt's */
+    u64 eptp;
+    enum invept_type invept_type;
+
+    /* What this CPU lets the guest have */
+    u64 cr4_allowed, xss_allowed, efer_allowed;
+    u64 microcode; /* IA32_BIOS_SIGN_ID as found at the start */
+    bool unrestricted; /* the CPU runs a guest with paging or protection off */
+    bool timed; /* timing=on */
+    bool apic_enabled; /* IA32_APIC_BASE.EN */
+    enum hypercall_access hypercall;
+    struct paging_off paging_off;
+
+    struct cpuid_table cpuid;
+    struct history history;
+    struct exit_statistics statistics;
+    struct marks marks;
+    struct host_tables host;
+    char stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
+    char vmxon_region[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    char vmcs_region[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+};
+
+#endif

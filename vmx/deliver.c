@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The privileged half of vmx/event.h. */
+#include "lib/counters.h"
+#include "lib/cpu.h"
+#include "vmx/caps.h"
+#include "vmx/cpu.h"
+#include "vmx/event.h"
+#include "vmx/exit.h"
+#include "vmx/insn.h"
+#include "vmx/state.h"
+#include "vmx/vmcs_fields.h"
+
+static bool is_software(const struct event *event)
+{
+    return event->type >= EVENT_SOFTWARE_INTERRUPT;
+}
+
+void event_collect(struct cpu *cpu)
+{
+    u32 information = (u32)vmread(VMCS_IDT_VECTORING_INFO);
+    if (!(information & BIT(31)))
+        return;
+    u32 code = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+    cpu->vectoring = event_decode(information, code, (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+}
+
+static void inject(struct cpu *cpu, const struct event *event)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (event->type == EVENT_NMI) {
+        /* SDM "Checks on Guest Non-Register State": an injected NMI is not blocked by the one that was interrupted. */
+        vcpu_need(v, PART_INTERRUPTIBILITY);
+        v->interruptibility &= ~(u32)BLOCKING_BY_NMI;
+        vcpu_dirty(v, PART_INTERRUPTIBILITY);
+    }
+    if (event->has_error_code)
+        vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, event->error_code);
+    if (is_software(event))
+        vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, event->instruction_length);
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, event_encode(event));
+    cpu->injected = true;
+}
+
+/* A fault pushes RFLAGS with RF set (SDM "Interrupt and Exception Behavior": debugging). */
+static void inject_raised(struct cpu *cpu, const struct event *event)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (event->type == EVENT_HARDWARE_EXCEPTION && event->vector != VECTOR_DB && event->vector != VECTOR_DF &&
+        event->vector != VECTOR_MC) {
+        v->rflags = vcpu_rflags(v) | RFLAGS_RF;
+        vcpu_dirty(v, PART_RFLAGS);
+    }
+    inject(cpu, event);
+}
+
+/* SDM "Non-Maskable Interrupts (NMIs)": not while an NMI is handled, nor in the shadow of MOV SS or STI. */
+static bool nmi_blocked(struct cpu *cpu)
+{
+    vcpu_need(&cpu->vcpu, PART_INTERRUPTIBILITY);
+    return cpu->injected || cpu->vcpu.interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS | BLOCKING_BY_STI);
+}
+
+static void deliver_waiting(struct cpu *cpu)
+{
+    if (cpu->machine_check_waiting && !cpu->injected) {
+        cpu->machine_check_waiting = false;
+        struct event event = {.valid = true, .vector = VECTOR_MC, .type = EVENT_HARDWARE_EXCEPTION};
+        inject(cpu, &event);
+    }
+    if (!cpu->nmi_waiting)
+        return;
+    if (nmi_blocked(cpu)) {
+        state_set_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
+        return;
+    }
+    cpu->nmi_waiting = false;
+    counters.nmis_injected++;
+    state_clear_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
+    struct event event = {.valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI};
+    inject(cpu, &event);
+}
+
+void event_deliver(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (v->event.valid | cpu->vectoring.valid) {
+        struct event event;
+        if (v->event.valid && v->event.vector == VECTOR_PF)
+            write_cr2(v->cr2);
+        if (event_combine(&cpu->vectoring, &v->event, &event) == EVENT_SHUTDOWN)
+            exit_shutdown(cpu);
+        else if (v->event.valid)
+            inject_raised(cpu, &event);
+        else
+            inject(cpu, &event);
+        counters.events_reinjected += cpu->vectoring.valid && !v->event.valid;
+        counters.events_injected += v->event.valid;
+        v->event.valid = false;
+        cpu->vectoring.valid = false;
+    }
+    if (cpu->nmi_waiting | cpu->machine_check_waiting)
+        deliver_waiting(cpu);
+}

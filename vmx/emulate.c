@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From an exit to the interpreter, and what its status means for the guest. */
+#include "lib/counters.h"
+#include "lib/print.h"
+#include "lib/console.h"
+#include "vmx/exit.h"
+#include "vmx/exit_reasons.h"
+#include "vmx/insn.h"
+#include "vmx/vmcs.h"
+
+/* The first ones are worth a line each at once; all are counted. */
+#define UNSUPPORTED_LINES 16
+
+static void report_unsupported(struct cpu *cpu, const struct insn *insn)
+{
+    char bytes[3 * INSN_MAX + 1] = "";
+    if (++counters.unsupported_instructions > UNSUPPORTED_LINES)
+        return;
+    for (u32 i = 0; i < insn->length; i++)
+        format(bytes + 3 * i, sizeof(bytes) - 3 * i, " %02x", insn->bytes[i]);
+    console_begin();
+    print("instruction not interpreted: %s at %lx, bytes%s, exit %s: the guest gets #UD\n", op_name(insn->op),
+          vcpu_rip(&cpu->vcpu), bytes, exit_reason_name(cpu->reason));
+    console_end();
+}
+
+void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
+{
+    struct insn insn;
+    switch (emul_step(&cpu->vcpu, expect, &insn)) {
+    case EMUL_DONE:
+    case EMUL_EVENT:
+        break;
+    case EMUL_PARTIAL:
+        counters.partial_strings++;
+        break;
+    case EMUL_MISMATCH:
+        counters.mismatches++;
+        break;
+    case EMUL_UNSUPPORTED:
+        report_unsupported(cpu, &insn);
+        vcpu_raise(&cpu->vcpu, VECTOR_UD);
+        break;
+    }
+}
+
+void exit_flush_linear(struct cpu *cpu)
+{
+    if (!(cpu->controls.secondary & SECONDARY_ENABLE_VPID))
+        return;
+    if (cpu->controls.ept_vpid & EPT_VPID_INVVPID_SINGLE)
+        invvpid(INVVPID_SINGLE_CONTEXT, GUEST_VPID, 0);
+    else
+        invvpid(INVVPID_ALL_CONTEXT, 0, 0);
+}

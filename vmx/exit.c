@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/exit.h"
+
+#include "lib/counters.h"
+#include "lib/cpu.h"
+#include "lib/panic.h"
+#include "vmx/event.h"
+#include "vmx/exit_reasons.h"
+#include "vmx/insn.h"
+#include "vmx/state.h"
+#include "vmx/vmcs_fields.h"
+
+/* SDM "Pending Debug Exceptions": single step */
+#define PENDING_DEBUG_BS BIT(14)
+
+typedef void exit_handler(struct cpu *cpu);
+
+/* Only these can interrupt the delivery of an event; for the others the vectoring information need not be read. */
+#define DURING_DELIVERY                                                                                                \
+    (BIT(EXIT_REASON_EXCEPTION_OR_NMI) | BIT(EXIT_REASON_TASK_SWITCH) | BIT(EXIT_REASON_TRIPLE_FAULT) |                \
+     BIT(EXIT_REASON_EPT_VIOLATION) | BIT(EXIT_REASON_EPT_MISCONFIGURATION))
+
+static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
+    [EXIT_REASON_EXCEPTION_OR_NMI] = exit_exception_or_nmi,
+    [EXIT_REASON_TRIPLE_FAULT] = exit_triple_fault,
+    [EXIT_REASON_INIT_SIGNAL] = exit_init,
+    [EXIT_REASON_STARTUP_IPI] = exit_startup_ipi,
+    [EXIT_REASON_NMI_WINDOW] = exit_nmi_window,
+    [EXIT_REASON_TASK_SWITCH] = exit_task_switch,
+    [EXIT_REASON_CPUID] = exit_cpuid,
+    [EXIT_REASON_GETSEC] = exit_undefined,
+    [EXIT_REASON_HLT] = exit_hlt,
+    [EXIT_REASON_INVD] = exit_invd,
+    [EXIT_REASON_RDTSC] = exit_rdtsc,
+    [EXIT_REASON_VMCALL] = exit_vmcall,
+    [EXIT_REASON_VMCLEAR] = exit_undefined,
+    [EXIT_REASON_VMLAUNCH] = exit_undefined,
+    [EXIT_REASON_VMPTRLD] = exit_undefined,
+    [EXIT_REASON_VMPTRST] = exit_undefined,
+    [EXIT_REASON_VMREAD] = exit_undefined,
+    [EXIT_REASON_VMRESUME] = exit_undefined,
+    [EXIT_REASON_VMWRITE] = exit_undefined,
+    [EXIT_REASON_VMXOFF] = exit_undefined,
+    [EXIT_REASON_VMXON] = exit_undefined,
+    [EXIT_REASON_CR_ACCESS] = exit_control_register,
+    [EXIT_REASON_MOV_DR] = exit_debug_register,
+    [EXIT_REASON_IO_INSTRUCTION] = exit_io,
+    [EXIT_REASON_RDMSR] = exit_rdmsr,
+    [EXIT_REASON_WRMSR] = exit_wrmsr,
+    [EXIT_REASON_ENTRY_FAILURE_MACHINE_CHECK] = exit_machine_check_at_entry,
+    [EXIT_REASON_EPT_VIOLATION] = exit_ept_violation,
+    [EXIT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
+    [EXIT_REASON_INVEPT] = exit_undefined,
+    [EXIT_REASON_RDTSCP] = exit_rdtscp,
+    [EXIT_REASON_INVVPID] = exit_undefined,
+    [EXIT_REASON_XSETBV] = exit_xsetbv,
+    [EXIT_REASON_VMFUNC] = exit_undefined,
+};
+
+static void remember(struct cpu *cpu)
+{
+    struct history *history = &cpu->history;
+    history->entry[history->next++ % HISTORY_LENGTH] =
+        (struct history_entry){.rip = vcpu_rip(&cpu->vcpu), .reason = cpu->reason};
+}
+
+u64 exit_qualification(struct cpu *cpu)
+{
+    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    cpu->history.entry[(cpu->history.next - 1) % HISTORY_LENGTH].detail = (u32)qualification;
+    return qualification;
+}
+
+/* What every way back into the guest does last. */
+static void prepare_entry(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (v->event.valid | cpu->vectoring.valid | cpu->nmi_waiting | cpu->machine_check_waiting)
+        event_deliver(cpu);
+    if (cpu->vm->ept.flush) {
+        invept(cpu->invept_type, cpu->eptp);
+        cpu->vm->ept.flush = false;
+    }
+    state_write_back(cpu);
+}
+
+void exit_handle(struct cpu *cpu)
+{
+    u32 reason = (u32)vmread(VMCS_EXIT_REASON);
+    cpu->reason = reason & EXIT_REASON_BASIC;
+    cpu->injected = false;
+    if (cpu->timed)
+        statistics_exit(&cpu->statistics, cpu->entered, cpu->exited);
+    else
+        statistics_exit_untimed(&cpu->statistics);
+    statistics_row(&cpu->statistics, cpu->reason < EXIT_REASON_LIMIT ? cpu->reason : ROW_UNKNOWN);
+    remember(cpu);
+    if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
+        exit_fatal(cpu, "VM entry failed: %s", exit_reason_name(reason));
+    if (cpu->reason < 64 && DURING_DELIVERY & BIT(cpu->reason))
+        event_collect(cpu);
+
+    exit_handler *handler = cpu->reason < EXIT_REASON_LIMIT ? handlers[cpu->reason] : NULL;
+    if (__builtin_expect(!handler, 0))
+        exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
+    handler(cpu);
+    prepare_entry(cpu);
+}
+
+void exit_attend(struct cpu *cpu)
+{
+    u32 attention = __atomic_exchange_n(&cpu->attention, 0, __ATOMIC_SEQ_CST);
+    if (attention & ATTENTION_NMI) {
+        counters.nmis_in_root++;
+        cpu->nmi_waiting = true;
+    }
+    if (attention & ATTENTION_MACHINE_CHECK) {
+        counters.machine_checks++;
+        cpu->machine_check_waiting = true;
+    }
+    prepare_entry(cpu);
+}
+
+/*
+ * SDM "Interrupts and Exceptions: Masking Instruction Breakpoints" (RF), "Single-Step Exception Condition" (TF: the trap is
+ * left pending), "Interruptibility State" (STI and MOV SS block for one instruction).
+ */
+void exit_advance_by(struct cpu *cpu, u32 length)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u64 rip = vcpu_rip(v) + length;
+    v->rip = vcpu_code_size(v) == CODE_64 ? rip : (u32)rip;
+    vcpu_dirty(v, PART_RIP);
+    vcpu_need(v, PART_INTERRUPTIBILITY);
+    if (v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) {
+        v->interruptibility &= ~(u32)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+        vcpu_dirty(v, PART_INTERRUPTIBILITY);
+    }
+    if (__builtin_expect(vcpu_rflags(v) & (RFLAGS_RF | RFLAGS_TF), 0)) {
+        if (v->rflags & RFLAGS_TF) {
+            vcpu_need(v, PART_PENDING_DEBUG);
+            v->pending_debug |= PENDING_DEBUG_BS;
+            vcpu_dirty(v, PART_PENDING_DEBUG);
+        }
+        v->rflags &= ~(u64)RFLAGS_RF;
+        vcpu_dirty(v, PART_RFLAGS);
+    }
+}
+
+void exit_advance(struct cpu *cpu)
+{
+    exit_advance_by(cpu, (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPUID, XSETBV, time-stamp counter, HLT, INVD: instructions with little to decide. */
+#include "lib/cpu.h"
+#include "lib/msr.h"
+#include "vmx/exit.h"
+#include "vmx/insn.h"
+#include "vmx/vmcs.h"
+#include "vmx/machine.h"
+#include "vmx/vmcs_fields.h"
+
+/* A 32-bit result goes to a 64-bit register with its upper half cleared. */
+static void set_pair(struct vcpu *v, u64 value)
+{
+    v->gpr[RAX] = (u32)value;
+    v->gpr[RDX] = value >> 32;
+}
+
+static u64 pair(const struct vcpu *v)
+{
+    return (u64)(u32)v->gpr[RDX] << 32 | (u32)v->gpr[RAX];
+}
+
+/* Only what this leaf's answer depends on is looked up; for most leaves that is nothing. */
+static struct cpuid_state state_for(struct cpu *cpu, u32 needs)
+{
+    struct cpuid_state state = {0};
+    if (needs & CPUID_NEEDS_CR4)
+        state.cr4 = vcpu_cr4(&cpu->vcpu);
+    if (needs & CPUID_NEEDS_APIC_BASE)
+        state.apic_base = cpu->apic_enabled ? APIC_BASE_ENABLE : 0;
+    if (needs & CPUID_NEEDS_XCR0)
+        state.xcr0 = xgetbv(0);
+    if (needs & CPUID_NEEDS_XSS)
+        state.xss = cpu->xss_allowed ? rdmsr(MSR_XSS) : 0;
+    if (needs & CPUID_NEEDS_CODE_64)
+        state.code_64 = vcpu_code_size(&cpu->vcpu) == CODE_64;
+    return state;
+}
+
+void exit_cpuid(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u32 leaf = (u32)v->gpr[RAX], subleaf = (u32)v->gpr[RCX], out[4];
+    struct cpuid_state state = state_for(cpu, cpuid_needs(&cpu->cpuid, leaf, subleaf));
+    cpuid_answer(&cpu->cpuid, leaf, subleaf, &state, out);
+    v->gpr[RAX] = out[0];
+    v->gpr[RBX] = out[1];
+    v->gpr[RCX] = out[2];
+    v->gpr[RDX] = out[3];
+    exit_advance(cpu);
+}
+
+/* SDM "XSETBV": CPL 0 and CR4.OSXSAVE were checked before the exit. The real instruction judges the value. */
+void exit_xsetbv(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u64 value = pair(v);
+    if ((u32)v->gpr[RCX] != 0 || !cpuid_xcr0_valid(&cpu->cpuid, value) || !vmx_xsetbv_safe(0, value)) {
+        vcpu_raise_code(v, VECTOR_GP, 0);
+        return;
+    }
+    exit_advance(cpu);
+}
+
+void exit_rdtsc(struct cpu *cpu)
+{
+    set_pair(&cpu->vcpu, rdtsc());
+    exit_advance(cpu);
+}
+
+void exit_rdtscp(struct cpu *cpu)
+{
+    set_pair(&cpu->vcpu, rdtsc());
+    cpu->vcpu.gpr[RCX] = (u32)rdmsr(MSR_TSC_AUX);
+    exit_advance(cpu);
+}
+
+/* Only with trap=hlt: the CPU sleeps in the guest's place, so that idle time has a row of its own. */
+void exit_hlt(struct cpu *cpu)
+{
+    exit_advance(cpu);
+    vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+}
+
+/* INVD would drop what Exeunt has written and not yet flushed (SPEC 2.3). */
+void exit_invd(struct cpu *cpu)
+{
+    wbinvd();
+    exit_advance(cpu);
+}
+
+/* VMX, SMX: hidden by CPUID, so the guest gets what a CPU without them gives. */
+void exit_undefined(struct cpu *cpu)
+{
+    vcpu_raise(&cpu->vcpu, VECTOR_UD);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RDMSR and WRMSR (SPEC 2.5). The policy (emul/msr_policy.def) says which way each MSR goes; the guarded ones that need
+ * more than a check are in vmx/msr_guard.c.
+ */
+#include "emul/device.h"
+#include "emul/policy.h"
+#include "lib/counters.h"
+#include "lib/msr.h"
+#include "vmx/exit.h"
+#include "vmx/insn.h"
+#include "vmx/machine.h"
+#include "vmx/msr_guard.h"
+#include "vmx/vmcs_fields.h"
+
+/* Registers that entries and exits switch: the guest's value is in the VMCS. 0: not such a one. */
+static u32 vmcs_field_of(const struct cpu *cpu, u32 msr)
+{
+    switch (msr) {
+    case MSR_SYSENTER_CS:
+        return VMCS_GUEST_SYSENTER_CS;
+    case MSR_SYSENTER_ESP:
+        return VMCS_GUEST_SYSENTER_ESP;
+    case MSR_SYSENTER_EIP:
+        return VMCS_GUEST_SYSENTER_EIP;
+    case MSR_DEBUGCTL:
+        return VMCS_GUEST_DEBUGCTL;
+    case MSR_PAT:
+        return VMCS_GUEST_PAT;
+    case MSR_EFER:
+        return VMCS_GUEST_EFER;
+    case MSR_FS_BASE:
+        return VMCS_GUEST_FS_BASE;
+    case MSR_GS_BASE:
+        return VMCS_GUEST_GS_BASE;
+    case MSR_PERF_GLOBAL_CTRL:
+        return cpu->controls.vm_entry & VM_ENTRY_LOAD_PERF_GLOBAL_CTRL ? VMCS_GUEST_PERF_GLOBAL_CTRL : 0;
+    default:
+        return 0;
+    }
+}
+
+static bool is_x2apic(u32 msr)
+{
+    return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST;
+}
+
+static bool forward_read(struct cpu *cpu, u32 msr, u64 *value)
+{
+    if (is_x2apic(msr))
+        return device_x2apic_read(&cpu->vcpu, msr, value);
+    u32 field = vmcs_field_of(cpu, msr);
+    if (!field)
+        return vmx_rdmsr_safe(msr, value);
+    *value = vmread(field);
+    return true;
+}
+
+/*
+ * The real WRMSR judges the value, then the VMCS keeps it for the guest and the register gets back what root mode
+ * had: an exit path that is only taken with trap=msr.
+ */
+static bool write_switched(u32 msr, u32 field, u64 value)
+{
+    u64 own;
+    if (!vmx_rdmsr_safe(msr, &own) || !vmx_wrmsr_safe(msr, value))
+        return false;
+    vmx_rdmsr_safe(msr, &value);
+    vmx_wrmsr_safe(msr, own);
+    vmwrite(field, value);
+    return true;
+}
+
+static bool forward_write(struct cpu *cpu, u32 msr, u64 value)
+{
+    if (is_x2apic(msr))
+        return device_x2apic_write(&cpu->vcpu, msr, value);
+    u32 field = vmcs_field_of(cpu, msr);
+    return field ? write_switched(msr, field, value) : vmx_wrmsr_safe(msr, value);
+}
+
+static bool read_msr(struct cpu *cpu, u32 msr, u64 *value)
+{
+    switch (policy_msr(&cpu->vm->policy, msr, false)) {
+    case DENY:
+        counters.msr_reads_denied++;
+        return false;
+    case GUARD:
+        return is_x2apic(msr) ? forward_read(cpu, msr, value) : msr_guard_read(cpu, msr, value);
+    default:
+        return forward_read(cpu, msr, value);
+    }
+}
+
+static bool write_msr(struct cpu *cpu, u32 msr, u64 value)
+{
+    switch (policy_msr(&cpu->vm->policy, msr, true)) {
+    case DENY:
+        counters.msr_writes_denied++;
+        return false;
+    case GUARD:
+        return is_x2apic(msr) ? forward_write(cpu, msr, value) : msr_guard_write(cpu, msr, value);
+    default:
+        return forward_write(cpu, msr, value);
+    }
+}
+
+void exit_rdmsr(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u32 msr = (u32)v->gpr[RCX];
+    u64 value;
+    statistics_row(&cpu->statistics, exit_row_of_msr(msr, false));
+    if (!read_msr(cpu, msr, &value)) {
+        vcpu_raise_code(v, VECTOR_GP, 0);
+        return;
+    }
+    v->gpr[RAX] = (u32)value;
+    v->gpr[RDX] = value >> 32;
+    exit_advance(cpu);
+}
+
+void exit_wrmsr(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u32 msr = (u32)v->gpr[RCX];
+    statistics_row(&cpu->statistics, exit_row_of_msr(msr, true));
+    if (write_msr(cpu, msr, (u64)(u32)v->gpr[RDX] << 32 | (u32)v->gpr[RAX]))
+        exit_advance(cpu);
+    else
+        vcpu_raise_code(v, VECTOR_GP, 0);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/counters.h"
+#include "lib/cpu.h"
+#include "vmx/exit.h"
+#include "vmx/hypercall.h"
+#include "vmx/reporting.h"
+
+void exit_vmcall(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (!hypercall_allowed(cpu->hypercall, vcpu_cpl(v))) {
+        counters.hypercalls_refused++;
+        vcpu_raise(v, VECTOR_UD);
+        return;
+    }
+    hypercall_perform(reporting_hypercalls(), v->gpr);
+    exit_advance(cpu);
+}

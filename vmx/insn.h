@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VMX instructions (SDM "VMX Instruction Reference"). Each returns or checks CF and ZF: VMfailInvalid and VMfailValid
+ * are told apart, and nothing goes on after a failure that nobody looked at.
+ */
+#ifndef VMX_INSN_H
+#define VMX_INSN_H
+
+#include "lib/types.h"
+
+/* SDM "Conventions": how a VMX instruction ends. */
+enum vmx_result { VMX_SUCCEED, VMX_FAIL_INVALID, VMX_FAIL_VALID };
+
+/* A VMREAD, VMWRITE, INVEPT or INVVPID failed: Exeunt's own bug. Names operation, operand and VM-instruction error; no return. */
+_Noreturn void vmx_instruction_failed(const char *name, u64 operand, enum vmx_result result);
+
+static inline enum vmx_result vmx_result(bool carry, bool zero)
+{
+    if (carry)
+        return VMX_FAIL_INVALID;
+    return zero ? VMX_FAIL_VALID : VMX_SUCCEED;
+}
+
+#define VMX_ADDRESS_INSN(name)                                                                                         \
+    static inline enum vmx_result name(hpa_t region)                                                                   \
+    {                                                                                                                  \
+        bool carry, zero;                                                                                              \
+        asm volatile(#name " %[region]" : "=@ccc"(carry), "=@ccz"(zero) : [region] "m"(region.at) : "memory");         \
+        return vmx_result(carry, zero);                                                                                \
+    }
+
+VMX_ADDRESS_INSN(vmxon)
+VMX_ADDRESS_INSN(vmclear)
+VMX_ADDRESS_INSN(vmptrld)
+#undef VMX_ADDRESS_INSN
+
+static inline u64 vmread(u32 field)
+{
+    u64 value;
+    bool carry, zero;
+    asm volatile("vmread %[field], %[value]"
+                 : [value] "=r"(value), "=@ccc"(carry), "=@ccz"(zero)
+                 : [field] "r"((u64)field));
+    if (__builtin_expect(carry | zero, 0))
+        vmx_instruction_failed("VMREAD", field, vmx_result(carry, zero));
+    return value;
+}
+
+static inline void vmwrite(u32 field, u64 value)
+{
+    bool carry, zero;
+    asm volatile("vmwrite %[value], %[field]"
+                 : "=@ccc"(carry), "=@ccz"(zero)
+                 : [field] "r"((u64)field), [value] "r"(value));
+    if (__builtin_expect(carry | zero, 0))
+        vmx_instruction_failed("VMWRITE", field, vmx_result(carry, zero));
+}
+
+enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXT = 2 };
+
+static inline void invept(enum invept_type type, u64 eptp)
+{
+    struct {
+        u64 eptp, reserved;
+    } descriptor = {eptp, 0};
+    bool carry, zero;
+    asm volatile("invept %[descriptor], %[type]"
+                 : "=@ccc"(carry), "=@ccz"(zero)
+                 : [descriptor] "m"(descriptor), [type] "r"((u64)type)
+                 : "memory");
+    if (carry | zero)
+        vmx_instruction_failed("INVEPT", eptp, vmx_result(carry, zero));
+}
+
+enum invvpid_type { INVVPID_ADDRESS = 0, INVVPID_SINGLE_CONTEXT = 1, INVVPID_ALL_CONTEXT = 2 };
+
+static inline void invvpid(enum invvpid_type type, u16 vpid, u64 linear)
+{
+    struct {
+        u64 vpid, linear;
+    } descriptor = {vpid, linear};
+    bool carry, zero;
+    asm volatile("invvpid %[descriptor], %[type]"
+                 : "=@ccc"(carry), "=@ccz"(zero)
+                 : [descriptor] "m"(descriptor), [type] "r"((u64)type)
+                 : "memory");
+    if (carry | zero)
+        vmx_instruction_failed("INVVPID", vpid, vmx_result(carry, zero));
+}
+
+#endif

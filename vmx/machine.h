@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The real machine behind struct machine (emul/vm.h), and the instructions that may fault (entry.S).
+ */
+#ifndef VMX_MACHINE_H
+#define VMX_MACHINE_H
+
+#include "emul/vm.h"
+
+extern const struct machine real_machine;
+
+/* RDMSR, WRMSR, XSETBV that survive #GP: false then. */
+bool vmx_rdmsr_safe(u32 msr, u64 *value);
+bool vmx_wrmsr_safe(u32 msr, u64 value);
+bool vmx_xsetbv_safe(u32 index, u64 value);
+
+/* The guest's XMM registers, which stay in the CPU. `value` is 16 bytes. */
+void vmx_xmm_get(u32 index, void *value);
+void vmx_xmm_set(u32 index, const void *value);
+
+#endif

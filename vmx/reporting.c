@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/reporting.h"
+
+#include "lib/console.h"
+#include "lib/counters.h"
+#include "lib/cpu.h"
+#include "lib/print.h"
+#include "vmx/report.h"
+
+static struct reporting own;
+static bool ended;
+
+void reporting_init(const struct reporting *reporting)
+{
+    own = *reporting;
+}
+
+static void emit(void *context, bool json, const char *line)
+{
+    if (json) {
+        print_raw(line);
+        print_raw("\n");
+    } else {
+        print("%s\n", line);
+    }
+}
+
+void reporting_boot(const struct report_boot *log)
+{
+    report_boot(log, emit, NULL);
+}
+
+static u64 now(const struct cpu *cpu)
+{
+    return cpu->timed ? rdtsc() : 0;
+}
+
+static void print_report(const char *cause)
+{
+    struct cpu *cpu = host_cpu();
+    u64 tsc = now(cpu);
+    statistics_close(&cpu->statistics, tsc);
+    struct report_input input = {
+        .statistics = &cpu->statistics,
+        .tsc = tsc,
+        .engine = own.engine,
+        .trap = own.trap,
+        .ept = &cpu->vm->ept.counts,
+        .pool = own.pool,
+        .memory_owned = own.memory_owned,
+        .devices = &cpu->vm->device_counts,
+        .counters = &counters,
+        .marks = &cpu->marks,
+        .cause = cause,
+    };
+    console_begin();
+    report_print(&input, emit, NULL);
+    console_end();
+}
+
+void reporting_guest_ends(enum end_cause cause)
+{
+    if (!own.at_end || ended)
+        return;
+    ended = true;
+    print_report(end_cause_name(cause));
+}
+
+static void reset(void *context)
+{
+    struct cpu *cpu = host_cpu();
+    statistics_start(&cpu->statistics, now(cpu), cpu->timed);
+    cpu->marks.count = 0;
+}
+
+static void report(void *context)
+{
+    print_report(NULL);
+}
+
+static void flush_marks(void *context)
+{
+    console_begin();
+    report_marks(&host_cpu()->marks, emit, NULL);
+    console_end();
+}
+
+static u64 counter(void *context, enum hypercall_counter index)
+{
+    struct cpu *cpu = host_cpu();
+    struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
+    switch (index) {
+    case HYPERCALL_EXITS:
+        return totals.exits;
+    case HYPERCALL_AVOIDED:
+        return totals.avoided;
+    case HYPERCALL_TSC_EXEUNT:
+        return totals.tsc_exeunt;
+    case HYPERCALL_TSC_GUEST:
+        return totals.tsc_guest;
+    case HYPERCALL_TC_HITS:
+        return totals.hits;
+    case HYPERCALL_MEMORY_OWNED:
+        return own.memory_owned;
+    default: /* misses and invalidations: engine=interp has no cache */
+        return 0;
+    }
+}
+
+const struct hypercall_host *reporting_hypercalls(void)
+{
+    static struct hypercall_host host = {
+        .reset = reset, .report = report, .flush_marks = flush_marks, .counter = counter};
+    host.marks = &host_cpu()->marks;
+    return &host;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/state.h"
+
+#include "lib/cpu.h"
+#include "vmx/caps.h"
+#include "vmx/insn.h"
+#include "vmx/paging_off.h"
+#include "vmx/vmcs_fields.h"
+
+static void fetch_segment(struct vcpu *v, enum segment_name name)
+{
+    v->seg[name] = (struct segment){
+        .base = vmread(vmcs_guest_base(name)),
+        .limit = (u32)vmread(vmcs_guest_limit(name)),
+        .access = (u32)vmread(vmcs_guest_access(name)),
+        .selector = (u16)vmread(vmcs_guest_selector(name)),
+    };
+}
+
+static void fetch_control_registers(struct cpu *cpu, u32 parts)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (parts & PART_CR0)
+        v->cr0 = (vmread(VMCS_GUEST_CR0) & ~cpu->cr0_mask) | (vmread(VMCS_CR0_READ_SHADOW) & cpu->cr0_mask);
+    if (parts & PART_CR3)
+        v->cr3 = paging_off_hides_cr3(cpu) ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
+    if (parts & PART_CR4)
+        v->cr4 = (vmread(VMCS_GUEST_CR4) & ~cpu->cr4_mask) | (vmread(VMCS_CR4_READ_SHADOW) & cpu->cr4_mask);
+    if (parts & PART_EFER)
+        v->efer = vmread(VMCS_GUEST_EFER);
+    if (parts & PART_PDPTES)
+        for (u32 i = 0; i < 4; i++)
+            v->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+    if (parts & PART_DR7)
+        v->dr7 = vmread(VMCS_GUEST_DR7);
+}
+
+/* RDPKRU is #UD while Exeunt's CR4.PKE is clear: borrow the bit for the moment. */
+static u32 read_pkru(void)
+{
+    u64 cr4 = read_cr4();
+    u32 value, zero;
+    write_cr4(cr4 | CR4_PKE);
+    asm volatile("rdpkru" : "=a"(value), "=d"(zero) : "c"(0));
+    write_cr4(cr4);
+    return value;
+}
+
+void state_fetch(struct vcpu *v, u32 parts)
+{
+    struct cpu *cpu = CONTAINER_OF(v, struct cpu, vcpu);
+    for (u32 name = 0; name < SEG_COUNT; name++)
+        if (parts & (1u << name))
+            fetch_segment(v, (enum segment_name)name);
+    if (parts & PART_RIP)
+        v->rip = vmread(VMCS_GUEST_RIP);
+    if (parts & PART_RSP)
+        v->gpr[RSP] = vmread(VMCS_GUEST_RSP);
+    if (parts & PART_RFLAGS)
+        v->rflags = vmread(VMCS_GUEST_RFLAGS);
+    if (parts & (PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER | PART_PDPTES | PART_DR7))
+        fetch_control_registers(cpu, parts);
+    if (parts & PART_GDTR)
+        v->gdtr = (struct descriptor_table){vmread(VMCS_GUEST_GDTR_BASE), (u32)vmread(VMCS_GUEST_GDTR_LIMIT)};
+    if (parts & PART_IDTR)
+        v->idtr = (struct descriptor_table){vmread(VMCS_GUEST_IDTR_BASE), (u32)vmread(VMCS_GUEST_IDTR_LIMIT)};
+    if (parts & PART_INTERRUPTIBILITY)
+        v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    if (parts & PART_PENDING_DEBUG)
+        v->pending_debug = vmread(VMCS_GUEST_PENDING_DEBUG);
+    if (parts & PART_PKRU)
+        v->pkru = read_pkru();
+}
+
+void state_set_cr0(struct cpu *cpu, u64 value)
+{
+    cpu->vcpu.cr0 = value;
+    vmwrite(VMCS_CR0_READ_SHADOW, value);
+    vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
+}
+
+void state_set_cr4(struct cpu *cpu, u64 value)
+{
+    cpu->vcpu.cr4 = value;
+    vmwrite(VMCS_CR4_READ_SHADOW, value);
+    vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
+}
+
+void state_set_efer(struct cpu *cpu, u64 value)
+{
+    cpu->vcpu.efer = value;
+    vmwrite(VMCS_GUEST_EFER, value);
+    u32 entry = cpu->controls.vm_entry & ~(u32)VM_ENTRY_IA32E_GUEST;
+    if (value & EFER_LMA)
+        entry |= VM_ENTRY_IA32E_GUEST;
+    if (entry != cpu->controls.vm_entry)
+        vmwrite(VMCS_ENTRY_CONTROLS, cpu->controls.vm_entry = entry);
+}
+
+void state_set_primary(struct cpu *cpu, u32 bits)
+{
+    if ((cpu->controls.primary & bits) != bits)
+        vmwrite(VMCS_PRIMARY_CONTROLS, cpu->controls.primary |= bits);
+}
+
+void state_clear_primary(struct cpu *cpu, u32 bits)
+{
+    if (cpu->controls.primary & bits)
+        vmwrite(VMCS_PRIMARY_CONTROLS, cpu->controls.primary &= ~bits);
+}
+
+static void write_segment(struct vcpu *v, enum segment_name name)
+{
+    const struct segment *s = &v->seg[name];
+    vmwrite(vmcs_guest_base(name), s->base);
+    vmwrite(vmcs_guest_limit(name), s->limit);
+    vmwrite(vmcs_guest_access(name), s->access);
+    vmwrite(vmcs_guest_selector(name), s->selector);
+}
+
+static void write_control_registers(struct cpu *cpu, u32 parts)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (parts & PART_CR3) {
+        cpu->paging_off.cr3 = v->cr3;
+        if (!paging_off_hides_cr3(cpu))
+            vmwrite(VMCS_GUEST_CR3, v->cr3);
+    }
+    if (parts & PART_CR0)
+        state_set_cr0(cpu, v->cr0);
+    if (parts & PART_CR4)
+        state_set_cr4(cpu, v->cr4);
+    if (parts & PART_EFER)
+        state_set_efer(cpu, v->efer);
+    if (parts & PART_PDPTES)
+        for (u32 i = 0; i < 4; i++)
+            vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, v->pdpte[i]);
+    if (parts & PART_DR7)
+        vmwrite(VMCS_GUEST_DR7, v->dr7);
+}
+
+static void write_rare(struct cpu *cpu, u32 parts)
+{
+    struct vcpu *v = &cpu->vcpu;
+    for (u32 name = 0; name < SEG_COUNT; name++)
+        if (parts & (1u << name))
+            write_segment(v, (enum segment_name)name);
+    write_control_registers(cpu, parts);
+    if (parts & PART_GDTR) {
+        vmwrite(VMCS_GUEST_GDTR_BASE, v->gdtr.base);
+        vmwrite(VMCS_GUEST_GDTR_LIMIT, v->gdtr.limit);
+    }
+    if (parts & PART_IDTR) {
+        vmwrite(VMCS_GUEST_IDTR_BASE, v->idtr.base);
+        vmwrite(VMCS_GUEST_IDTR_LIMIT, v->idtr.limit);
+    }
+}
+
+void state_write_back(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    u32 dirty = v->dirty;
+    if (dirty & PART_RIP)
+        vmwrite(VMCS_GUEST_RIP, v->rip);
+    if (dirty & PART_RFLAGS)
+        vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
+    if (dirty & PART_RSP)
+        vmwrite(VMCS_GUEST_RSP, v->gpr[RSP]);
+    if (dirty & PART_INTERRUPTIBILITY)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY, v->interruptibility);
+    if (dirty & PART_PENDING_DEBUG)
+        vmwrite(VMCS_GUEST_PENDING_DEBUG, v->pending_debug);
+    u32 rare = dirty & ~(u32)(PART_RIP | PART_RFLAGS | PART_RSP | PART_INTERRUPTIBILITY | PART_PENDING_DEBUG);
+    if (__builtin_expect(rare != 0, 0))
+        write_rare(cpu, rare);
+    v->dirty = 0;
+    v->have = 0;
+}
