@@ -186,6 +186,7 @@ bool cpuid_xcr0_valid(const struct cpuid_table *table, u64 xcr0)
 
 /*
  * Bytes of an XSAVE area with `components` (SDM "Standard Format of XSAVE Area", "Compacted Format of XSAVE Area").
+ * Components that the guest does not see, as those of IA32_XSS without XSAVES, have size 0.
  * Sub-leaf n: EAX is the size of component n, EBX its offset in the standard format; ECX[1]: aligned to 64 bytes in the
  * compacted one.
  */
@@ -211,7 +212,7 @@ static void patch_xsave(const struct cpuid_table *table, u32 subleaf, const stru
     if (subleaf == 0 && out[EAX])
         out[EBX] = xsave_size(table, state->xcr0, false);
     if (subleaf == 1 && (out[EAX] & (xsavec | xsaves)))
-        out[EBX] = xsave_size(table, out[EAX] & xsaves ? state->xcr0 | state->xss : state->xcr0, true);
+        out[EBX] = xsave_size(table, state->xcr0 | state->xss, true);
 }
 
 static void apply_patch(const struct cpuid_table *table, enum patch patch, u32 subleaf, const struct cpuid_state *state,

@@ -352,6 +352,48 @@ static void xsave_of_made_processors(void **state)
     assert_int_equal(answer_in(&guest, 0xd, 0, B), 2696);
 }
 
+/* Without MPX the largest area ends with AVX. */
+static void hidden_components_have_no_size(void **state)
+{
+    static struct made made = {
+        .rows = {{0, 0, {0xd, 1, 2, 3}},
+                 {1, 0, {0, 0, BIT(26), 0}},
+                 {0xd, 0, {0x1f, 0, 1088, 0}},
+                 {0xd, 2, {256, 576, 0, 0}},
+                 {0xd, 3, {64, 960, 0, 0}},
+                 {0xd, 4, {64, 1024, 0, 0}}},
+        .count = 6,
+    };
+    assert_int_equal(cpuid_table_build(&table, read_made, &made, &all), CPUID_OK);
+    assert_int_equal(answer(0xd, 0, C), 1088);
+    assert_int_equal(cpuid_table_build(&table, read_made, &made, &none), CPUID_OK);
+    assert_int_equal(answer(0xd, 0, C), 832);
+}
+
+/* Sub-leaves above the number that sub-leaf 0 gives are not shown, whatever CPUID returns there. */
+static void counted_subleaves_end(void **state)
+{
+    static struct made made = {
+        .rows = {{0, 0, {0x19, 1, 2, 3}},
+                 {7, 0, {1, 1, 1, 0}},
+                 {7, 1, {2, 0, 0, 0}},
+                 {7, 2, {4, 0, 0, 0}},
+                 {0x18, 0, {0x7fffffff, 5, 0, 0}},
+                 {0x19, 0, {1, 1, 0, 0}}},
+        .count = 6,
+    };
+    assert_int_equal(cpuid_table_build(&table, read_made, &made, &all), CPUID_OK);
+    assert_int_equal(answer(7, 1, A), 2);
+    assert_int_equal(answer(7, 2, A), 0);
+    assert_int_equal(answer(0x18, 0, A), 15); /* no more than were read */
+    /* Key Locker: AESKLE follows CR4.KL. */
+    struct cpuid_state guest = quiet;
+    assert_int_equal(answer_in(&guest, 0x19, 0, B), 0);
+    guest.cr4 = BIT(19);
+    assert_int_equal(answer_in(&guest, 0x19, 0, B), 1);
+    assert_int_equal(cpuid_needs(&table, 0x19, 0), CPUID_NEEDS_CR4);
+}
+
 static void xcr0_values(void **state)
 {
     build("corei7_skylake_x", &all);
@@ -454,11 +496,12 @@ static void overflow_is_consistent(void **state)
 static void small_processor(void **state)
 {
     static struct made made = {
-        .rows = {{0, 0, {1, 0x756e6547, 0x6c65746e, 0x49656e69}}, {1, 0, {0x6f8, 0, ~0u, ~0u}}},
+        .rows = {{0, 0, {1, 0x756e6547, 0x6c65746e, 0x49656e69}}, {1, 0, {0x6f8, 0, ~0u, ~0x200u}}},
         .count = 2,
     };
     assert_int_equal(cpuid_table_build(&table, read_made, &made, &none), CPUID_OK);
     assert_int_equal(answer(0, 0, A), 1);
+    assert_true(answer(1, 0, D) & BIT(9)); /* the LAPIC was off when the leaves were read; the guest's is on */
     assert_int_equal(answer(7, 0, A), 0x6f8);
     assert_int_equal(answer(0x80000000, 0, A), 0x6f8); /* no extended leaves: out of range */
     assert_int_equal(cpuid_xcr0_allowed(&table), 0);
@@ -531,6 +574,8 @@ int main(void)
         cmocka_unit_test(state_is_patched_in),
         cmocka_unit_test(xsave_sizes),
         cmocka_unit_test(xsave_of_made_processors),
+        cmocka_unit_test(hidden_components_have_no_size),
+        cmocka_unit_test(counted_subleaves_end),
         cmocka_unit_test(xcr0_values),
         cmocka_unit_test(cr4_bits),
         cmocka_unit_test(topology),
