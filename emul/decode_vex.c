@@ -144,32 +144,32 @@ static u32 find_row(const u16 *keys, u32 count, u32 key)
 
 static void read_vex(struct decoder *d, u8 first, struct vex *v)
 {
-    u8 byte = d->bytes[d->at++];
-    v->r = ~byte >> 4 & 8;
+    u32 byte = d->bytes[d->at++];
+    v->r = (byte ^ 0x80) >> 4 & 8;
     v->map = 1;
     if (first == 0xc4) {
-        v->x = ~byte >> 3 & 8;
-        v->b = ~byte >> 2 & 8;
+        v->x = (byte ^ 0x40) >> 3 & 8;
+        v->b = (byte ^ 0x20) >> 2 & 8;
         v->map = byte & 0x1f;
         byte = d->bytes[d->at++];
         v->w = byte >> 7;
     }
-    v->vvvv = ~byte >> 3 & 15;
+    v->vvvv = (byte ^ 0x78) >> 3 & 15;
     v->l = byte >> 2 & 1;
     v->prefix = byte & 3;
 }
 
 static void read_evex(struct decoder *d, struct vex *v)
 {
-    u8 p0 = d->bytes[d->at], p1 = d->bytes[d->at + 1], p2 = d->bytes[d->at + 2];
+    u32 p0 = d->bytes[d->at] ^ 0xf0, p1 = d->bytes[d->at + 1] ^ 0x78, p2 = d->bytes[d->at + 2] ^ 0x08;
     d->at += 3;
     v->evex = true;
-    v->r = (~p0 >> 4 & 8) | (~p0 & 0x10);
-    v->x = ~p0 >> 3 & 8;
-    v->b = ~p0 >> 2 & 8;
+    v->r = (p0 >> 4 & 8) | (p0 & 0x10);
+    v->x = p0 >> 3 & 8;
+    v->b = p0 >> 2 & 8;
     v->map = p0 & 7;
     v->w = p1 >> 7;
-    v->vvvv = (~p1 >> 3 & 15) | (~p2 << 1 & 0x10);
+    v->vvvv = (p1 >> 3 & 15) | (p2 << 1 & 0x10);
     v->prefix = p1 & 3;
     v->zeroing = p2 >> 7;
     v->l = p2 >> 5 & 3;

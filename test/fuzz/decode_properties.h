@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What must hold for the result of decoding any bytes: used by the fuzzer and by the unit test. */
+#ifndef TEST_FUZZ_DECODE_PROPERTIES_H
+#define TEST_FUZZ_DECODE_PROPERTIES_H
+
+#include <string.h>
+
+#include "emul/insn.h"
+
+static inline bool is_size(u32 size)
+{
+    return size == 2 || size == 4 || size == 8;
+}
+
+static inline bool gpr_or_none(u8 reg, u32 limit)
+{
+    return reg == REG_NONE || reg < limit;
+}
+
+static inline bool operand_sane(const struct operand *o, u32 registers)
+{
+    switch (o->kind) {
+    case OPERAND_NONE:
+        return !o->high8;
+    case OPERAND_GPR:
+        return o->reg < registers && (!o->high8 || (o->size == 1 && o->reg < 4)) && o->size && o->size <= 8;
+    case OPERAND_SEGMENT:
+        return o->reg <= SEG_GS;
+    case OPERAND_CR:
+        return o->reg < registers && o->reg <= 8 && o->reg != 1 && (o->reg < 5 || o->reg == 8);
+    case OPERAND_DR:
+    case OPERAND_MMX:
+        return o->reg < 8;
+    case OPERAND_XMM:
+        return o->reg < registers;
+    default:
+        return o->kind <= OPERAND_FAR && o->size <= 16;
+    }
+}
+
+/* What is wrong with a decoded instruction, or NULL. */
+static inline const char *insn_fault(const struct insn *insn, enum code_size code_size)
+{
+    u32 registers = code_size == CODE_64 ? 16 : 8;
+    if (insn->length < 1 || insn->length > INSN_MAX)
+        return "length";
+    if (insn->op >= OP_COUNT || insn->code_size != code_size)
+        return "op or code size";
+    if (!is_size(insn->operand_size) || !is_size(insn->address_size))
+        return "operand or address size";
+    if (code_size != CODE_64 && (insn->operand_size == 8 || insn->address_size == 8 || insn->memory.rip_relative))
+        return "64-bit form outside 64-bit code";
+    if (code_size == CODE_64 && insn->address_size == 2)
+        return "16-bit addressing in 64-bit code";
+    for (u32 i = 0; i < 3; i++) {
+        const struct operand *o = &insn->operand[i];
+        if (!operand_sane(o, registers))
+            return "operand";
+        if (o->kind == OPERAND_MEMORY &&
+            (!gpr_or_none(insn->memory.base, registers) || !gpr_or_none(insn->memory.index, registers) ||
+             insn->memory.segment > SEG_GS || insn->memory.index == RSP))
+            return "memory operand";
+    }
+    bool first_is_memory = insn->operand[0].kind == OPERAND_MEMORY;
+    if ((insn->flags & INSN_LOCK) && !first_is_memory)
+        return "LOCK without a memory destination";
+    return NULL;
+}
+
+/* What is wrong with the decoding of these bytes, or NULL. */
+static inline const char *decode_fault(const u8 *bytes, u32 available, enum code_size code_size)
+{
+    struct insn insn, again;
+    u8 changed[INSN_MAX + 9];
+    enum decode_status status = insn_decode(bytes, available, code_size, &insn);
+    if (status == DECODE_TRUNCATED)
+        return available >= INSN_MAX ? "truncated with 15 bytes" : NULL;
+    if (status == DECODE_TOO_LONG)
+        return available < INSN_MAX ? "too long with less than 15 bytes" : NULL;
+    if (status == DECODE_INVALID)
+        return NULL;
+    if (status != DECODE_OK || insn.length > available)
+        return "status or length";
+    if (memcmp(insn.bytes, bytes, insn.length) != 0)
+        return "bytes";
+    if (insn_fault(&insn, code_size))
+        return insn_fault(&insn, code_size);
+    for (u32 i = 0; i < insn.length; i++)
+        if (insn_decode(bytes, i, code_size, &again) != DECODE_TRUNCATED)
+            return "a valid instruction that is cut off is not truncated";
+    memset(changed, 0xff, sizeof(changed));
+    memcpy(changed, bytes, insn.length);
+    memset(insn.bytes + insn.length, 0, sizeof(insn.bytes) - insn.length);
+    if (insn_decode(changed, sizeof(changed), code_size, &again) != DECODE_OK)
+        return "bytes behind the instruction matter";
+    memset(again.bytes + again.length, 0, sizeof(again.bytes) - again.length);
+    return memcmp(&insn, &again, sizeof(insn)) != 0 ? "bytes behind the instruction change it" : NULL;
+}
+
+#endif
