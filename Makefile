@@ -66,7 +66,7 @@ $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
 
 GUESTS32 := $(patsubst test/guest/%/main.c,%,$(wildcard test/guest/*/main.c))
 # Those that also (or only) make sense in long mode.
-GUESTS64 := $(patsubst test/guest/%/long-mode,%,$(wildcard test/guest/*/long-mode))
+GUESTS64 := $(filter $(GUESTS32),$(patsubst test/guest/%/long-mode,%,$(wildcard test/guest/*/long-mode)))
 GUEST_IMAGES := $(GUESTS32:%=$(BUILD)/guest/%.elf) $(GUESTS64:%=$(BUILD)/guest/%64.elf)
 GUEST_FLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fno-pic -fno-pie -mgeneral-regs-only -mno-red-zone \
                -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \

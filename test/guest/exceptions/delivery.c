@@ -29,6 +29,21 @@ static word frame_buffer(void)
     return 0;
 }
 
+static void vbe_set(u16 index, u16 value)
+{
+    outw(0x1ce, index);
+    outw(0x1cf, value);
+}
+
+/* The Bochs and QEMU display answers at its frame buffer only in a graphics mode: 640 x 480, 8 bits, linear. */
+static void graphics_mode(void)
+{
+    vbe_set(1, 640);
+    vbe_set(2, 480);
+    vbe_set(3, 8);
+    vbe_set(4, 0x41);
+}
+
 static bool is_memory(word at)
 {
     volatile u32 *p = (volatile u32 *)at;
@@ -61,6 +76,8 @@ static void on_ipi(struct frame *frame)
 void exceptions_delivery(void)
 {
     word base = frame_buffer();
+    if (base)
+        graphics_mode();
     if (!base || !is_memory(base)) {
         skip("exceptions.delivery", "no frame buffer");
         return;
