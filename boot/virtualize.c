@@ -34,6 +34,14 @@ static _Noreturn void refuse_controls(const struct caps_report *report)
     fatal_end();
 }
 
+/* A limit that firmware left would hide leaf 7 and all above from Exeunt too. */
+static void lift_cpuid_limit(void)
+{
+    u64 value;
+    if (cpuid(0, 0).eax <= 3 && vmx_rdmsr_safe(MSR_MISC_ENABLE, &value) && value & MISC_ENABLE_LIMIT_CPUID)
+        vmx_wrmsr_safe(MSR_MISC_ENABLE, value & ~MISC_ENABLE_LIMIT_CPUID);
+}
+
 /* SDM "Enabling and Entering VMX Operation". */
 static void check_feature_control(void)
 {
@@ -68,6 +76,7 @@ void boot_check_vmx(struct boot *boot, struct cpu *cpu)
 {
     if (!caps_vmx_present(cpuid(1, 0).ecx))
         fatal("this processor has no VT-x (CPUID.1:ECX.VMX is clear)");
+    lift_cpuid_limit();
     check_feature_control();
     caps_read(&boot->caps, read_msr);
     struct policy_needs needs = {
@@ -183,6 +192,8 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     cpu->vm = &boot->vm;
     cpu->stack_top = (u64)(cpu->stack + CPU_STACK_SIZE);
     cpu->timed = boot->options.timing;
+    cpu->exit_delay = boot->options.exit_delay;
+    cpu->chores = cpu->exit_delay ? CHORE_DELAY : 0;
     cpu->hypercall = boot->options.hypercall;
     cpu->apic_enabled = rdmsr(MSR_APIC_BASE) & APIC_BASE_ENABLE;
     cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | (own_space.no_execute ? EFER_NXE : 0);
@@ -191,6 +202,13 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE;
     if (!cpu->unrestricted)
         cpu->cr4_mask |= CR4_PAE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PCIDE;
+}
+
+/* Tracing that firmware left on would write to memory past the EPT, and the guest cannot see it. */
+static void stop_processor_trace(void)
+{
+    if (cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & BIT(25))
+        wrmsr(MSR_RTIT_CTL, 0);
 }
 
 void boot_build_vm(struct boot *boot, struct cpu *cpu)
@@ -202,6 +220,7 @@ void boot_build_vm(struct boot *boot, struct cpu *cpu)
     vm->machine = &real_machine;
     if (!vmcs_vmxon(cpu, &boot->caps))
         fatal("VMXON failed");
+    stop_processor_trace();
     build_ept(boot, cpu);
     build_policy(boot);
     build_paging_off(boot, cpu);

@@ -22,6 +22,13 @@
 /* What must be looked at before the next entry; set by the NMI and machine-check handlers, by kicks later. */
 enum attention { ATTENTION_NMI = 1, ATTENTION_MACHINE_CHECK = 2 };
 
+enum chore {
+    CHORE_NMI = 1, /* an NMI waits for the guest until it can be injected */
+    CHORE_MACHINE_CHECK = 2, /* the same */
+    CHORE_CONSOLE = 4, /* lines of a report wait to be sent, one in each exit */
+    CHORE_DELAY = 8, /* exit-delay= */
+};
+
 struct cpu {
     struct vcpu vcpu; /* first: entry.S stores the guest's registers here */
 
@@ -35,7 +42,7 @@ struct cpu {
     u32 reason; /* basic exit reason */
     bool injected; /* the entry fields hold an event */
     struct event vectoring; /* the event whose delivery this exit interrupted */
-    bool nmi_waiting, machine_check_waiting; /* for the guest, until they can be injected */
+    u32 chores; /* enum chore: what has to be done before the next entry; mostly nothing */
 
     /* Control fields as they stand in the VMCS: written only when they change. */
     struct vmx_controls controls;
@@ -48,6 +55,7 @@ struct cpu {
     u64 microcode; /* IA32_BIOS_SIGN_ID as found at the start */
     bool unrestricted; /* the CPU runs a guest with paging or protection off */
     bool timed; /* timing=on */
+    u32 exit_delay; /* TSC ticks */
     bool apic_enabled; /* IA32_APIC_BASE.EN */
     enum hypercall_access hypercall;
     struct paging_off paging_off;

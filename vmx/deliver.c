@@ -60,20 +60,22 @@ static bool nmi_blocked(struct cpu *cpu)
     return cpu->injected || cpu->vcpu.interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS | BLOCKING_BY_STI);
 }
 
-static void deliver_waiting(struct cpu *cpu)
+static void deliver_machine_check(struct cpu *cpu)
 {
-    if (cpu->machine_check_waiting && !cpu->injected) {
-        cpu->machine_check_waiting = false;
-        struct event event = {.valid = true, .vector = VECTOR_MC, .type = EVENT_HARDWARE_EXCEPTION};
-        inject(cpu, &event);
-    }
-    if (!cpu->nmi_waiting)
+    if (cpu->injected)
         return;
+    cpu->chores &= ~(u32)CHORE_MACHINE_CHECK;
+    struct event event = {.valid = true, .vector = VECTOR_MC, .type = EVENT_HARDWARE_EXCEPTION};
+    inject(cpu, &event);
+}
+
+static void deliver_nmi(struct cpu *cpu)
+{
     if (nmi_blocked(cpu)) {
         state_set_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
         return;
     }
-    cpu->nmi_waiting = false;
+    cpu->chores &= ~(u32)CHORE_NMI;
     counters.nmis_injected++;
     state_clear_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
     struct event event = {.valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI};
@@ -98,6 +100,8 @@ void event_deliver(struct cpu *cpu)
         v->event.valid = false;
         cpu->vectoring.valid = false;
     }
-    if (cpu->nmi_waiting | cpu->machine_check_waiting)
-        deliver_waiting(cpu);
+    if (cpu->chores & CHORE_MACHINE_CHECK)
+        deliver_machine_check(cpu);
+    if (cpu->chores & CHORE_NMI)
+        deliver_nmi(cpu);
 }

@@ -69,11 +69,27 @@ void entry_failed(struct cpu *cpu, u64 rflags)
                rflags & RFLAGS_ZF ? instruction_error_name(error) : "VMfailInvalid, no current VMCS");
 }
 
+/* Without the checks of vmread(): it must not come back here. */
+static u64 instruction_error(void)
+{
+    u64 error = 0;
+    asm volatile("vmread %1, %0" : "+r"(error) : "r"((u64)VMCS_INSTRUCTION_ERROR));
+    return error;
+}
+
 void vmx_instruction_failed(const char *name, u64 operand, enum vmx_result result)
 {
     if (result == VMX_FAIL_INVALID)
         panic("%s of %lx: VMfailInvalid, no current VMCS", name, operand);
-    u64 error;
-    asm volatile("vmread %1, %0" : "=r"(error) : "r"((u64)VMCS_INSTRUCTION_ERROR));
-    panic("%s of %lx (%s): %s", name, operand, vmcs_field_name((u32)operand), instruction_error_name((u32)error));
+    panic("%s of %lx: %s", name, operand, instruction_error_name((u32)instruction_error()));
+}
+
+void vmread_failed(u32 field)
+{
+    panic("VMREAD of %s: %s", vmcs_field_name(field), instruction_error_name((u32)instruction_error()));
+}
+
+void vmwrite_failed(u32 field)
+{
+    panic("VMWRITE of %s: %s", vmcs_field_name(field), instruction_error_name((u32)instruction_error()));
 }

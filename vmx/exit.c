@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/exit.h"
 
+#include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/panic.h"
@@ -55,13 +56,24 @@ static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
     [EXIT_REASON_INVVPID] = exit_undefined,
     [EXIT_REASON_XSETBV] = exit_xsetbv,
     [EXIT_REASON_VMFUNC] = exit_undefined,
+    [EXIT_REASON_UMWAIT] = exit_user_wait,
+    [EXIT_REASON_TPAUSE] = exit_user_wait,
+    [EXIT_REASON_RDMSRLIST] = exit_undefined,
+    [EXIT_REASON_WRMSRLIST] = exit_undefined,
+    [EXIT_REASON_URDMSR] = exit_undefined,
+    [EXIT_REASON_UWRMSR] = exit_undefined,
+    [EXIT_REASON_RDMSR_IMMEDIATE] = exit_undefined,
+    [EXIT_REASON_WRMSR_IMMEDIATE] = exit_undefined,
 };
 
 static void remember(struct cpu *cpu)
 {
     struct history *history = &cpu->history;
-    history->entry[history->next++ % HISTORY_LENGTH] =
-        (struct history_entry){.rip = vcpu_rip(&cpu->vcpu), .reason = cpu->reason};
+    struct history_entry *entry = &history->entry[history->next++ % HISTORY_LENGTH];
+    entry->rip = cpu->vcpu.rip = vmread(VMCS_GUEST_RIP);
+    entry->reason = cpu->reason;
+    entry->detail = 0;
+    cpu->vcpu.have = PART_RIP;
 }
 
 u64 exit_qualification(struct cpu *cpu)
@@ -71,12 +83,30 @@ u64 exit_qualification(struct cpu *cpu)
     return qualification;
 }
 
+static void wait_delay(const struct cpu *cpu)
+{
+    for (u64 start = rdtsc(); rdtsc() - start < cpu->exit_delay;)
+        cpu_pause();
+}
+
+static void do_chores(struct cpu *cpu)
+{
+    if (cpu->chores & CHORE_CONSOLE) {
+        console_send_held();
+        if (!console_holds())
+            cpu->chores &= ~(u32)CHORE_CONSOLE;
+    }
+    if (cpu->chores & CHORE_DELAY)
+        wait_delay(cpu);
+}
+
 /* What every way back into the guest does last. */
 static void prepare_entry(struct cpu *cpu)
 {
-    struct vcpu *v = &cpu->vcpu;
-    if (v->event.valid | cpu->vectoring.valid | cpu->nmi_waiting | cpu->machine_check_waiting)
+    if (cpu->vcpu.event.valid | cpu->vectoring.valid | cpu->chores) {
+        do_chores(cpu);
         event_deliver(cpu);
+    }
     if (cpu->vm->ept.flush) {
         invept(cpu->invept_type, cpu->eptp);
         cpu->vm->ept.flush = false;
@@ -112,28 +142,36 @@ void exit_attend(struct cpu *cpu)
     u32 attention = __atomic_exchange_n(&cpu->attention, 0, __ATOMIC_SEQ_CST);
     if (attention & ATTENTION_NMI) {
         counters.nmis_in_root++;
-        cpu->nmi_waiting = true;
+        cpu->chores |= CHORE_NMI;
     }
     if (attention & ATTENTION_MACHINE_CHECK) {
         counters.machine_checks++;
-        cpu->machine_check_waiting = true;
+        cpu->chores |= CHORE_MACHINE_CHECK;
     }
     prepare_entry(cpu);
 }
 
+/* Outside 64-bit code RIP has 32 bits. Code segments are asked only where the difference shows. */
+static u64 next_rip(struct cpu *cpu, u64 rip, u32 length)
+{
+    u64 next = rip + length;
+    if (__builtin_expect((next ^ rip) >> 32, 0) && vcpu_code_size(&cpu->vcpu) != CODE_64)
+        return (u32)next;
+    return next;
+}
+
 /*
- * SDM "Interrupts and Exceptions: Masking Instruction Breakpoints" (RF), "Single-Step Exception Condition" (TF: the trap is
- * left pending), "Interruptibility State" (STI and MOV SS block for one instruction).
+ * SDM "Masking Instruction Breakpoints" (RF), "Single-Step Exception Condition" (TF: the trap is left pending),
+ * "Interruptibility State" (STI and MOV SS block for one instruction).
  */
 void exit_advance_by(struct cpu *cpu, u32 length)
 {
     struct vcpu *v = &cpu->vcpu;
-    u64 rip = vcpu_rip(v) + length;
-    v->rip = vcpu_code_size(v) == CODE_64 ? rip : (u32)rip;
-    vcpu_dirty(v, PART_RIP);
-    vcpu_need(v, PART_INTERRUPTIBILITY);
-    if (v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) {
-        v->interruptibility &= ~(u32)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    v->rip = next_rip(cpu, vcpu_rip(v), length);
+    v->dirty |= PART_RIP;
+    u32 interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    if (__builtin_expect(interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS), 0)) {
+        v->interruptibility = interruptibility & ~(u32)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
         vcpu_dirty(v, PART_INTERRUPTIBILITY);
     }
     if (__builtin_expect(vcpu_rflags(v) & (RFLAGS_RF | RFLAGS_TF), 0)) {

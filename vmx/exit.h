@@ -54,6 +54,7 @@ void exit_invd(struct cpu *cpu);
 void exit_rdtsc(struct cpu *cpu);
 void exit_rdtscp(struct cpu *cpu);
 void exit_undefined(struct cpu *cpu);
+void exit_user_wait(struct cpu *cpu);
 void exit_vmcall(struct cpu *cpu);
 void exit_control_register(struct cpu *cpu);
 void exit_debug_register(struct cpu *cpu);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CPUID, XSETBV, time-stamp counter, HLT, INVD: instructions with little to decide. */
+#include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
 #include "vmx/exit.h"
@@ -75,6 +76,15 @@ void exit_rdtscp(struct cpu *cpu)
     exit_advance(cpu);
 }
 
+/* UMWAIT, TPAUSE: exit with trap=tsc. The wait ends at once, not by the time limit (SDM "UMWAIT": CF clear). */
+void exit_user_wait(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    v->rflags = vcpu_rflags(v) & ~(u64)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF);
+    vcpu_dirty(v, PART_RFLAGS);
+    exit_advance(cpu);
+}
+
 /* Only with trap=hlt: the CPU sleeps in the guest's place, so that idle time has a row of its own. */
 void exit_hlt(struct cpu *cpu)
 {
@@ -85,6 +95,7 @@ void exit_hlt(struct cpu *cpu)
 /* INVD would drop what Exeunt has written and not yet flushed (SPEC 2.3). */
 void exit_invd(struct cpu *cpu)
 {
+    counters.invd_as_wbinvd++;
     wbinvd();
     exit_advance(cpu);
 }
@@ -92,5 +103,6 @@ void exit_invd(struct cpu *cpu)
 /* VMX, SMX: hidden by CPUID, so the guest gets what a CPU without them gives. */
 void exit_undefined(struct cpu *cpu)
 {
+    counters.vmx_instructions_refused++;
     vcpu_raise(&cpu->vcpu, VECTOR_UD);
 }

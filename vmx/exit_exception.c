@@ -16,10 +16,10 @@ void exit_exception_or_nmi(struct cpu *cpu)
     struct event event = event_decode(information, 0, 0);
     if (event.type == EVENT_NMI) {
         counters.nmis_in_guest++;
-        cpu->nmi_waiting = true;
+        cpu->chores |= CHORE_NMI;
     } else if (event.vector == VECTOR_MC) {
         counters.machine_checks++;
-        cpu->machine_check_waiting = true;
+        cpu->chores |= CHORE_MACHINE_CHECK;
     } else {
         exit_fatal(cpu, "exit for exception %u, which was not asked for", event.vector);
     }

@@ -14,6 +14,10 @@ enum vmx_result { VMX_SUCCEED, VMX_FAIL_INVALID, VMX_FAIL_VALID };
 /* A VMREAD, VMWRITE, INVEPT or INVVPID failed: Exeunt's own bug. Names operation, operand and VM-instruction error; no return. */
 _Noreturn void vmx_instruction_failed(const char *name, u64 operand, enum vmx_result result);
 
+/* The same after VMREAD and VMWRITE, told apart from VMfailInvalid by what the VM-instruction error says. */
+_Noreturn __attribute__((cold)) void vmread_failed(u32 field);
+_Noreturn __attribute__((cold)) void vmwrite_failed(u32 field);
+
 static inline enum vmx_result vmx_result(bool carry, bool zero)
 {
     if (carry)
@@ -34,26 +38,32 @@ VMX_ADDRESS_INSN(vmclear)
 VMX_ADDRESS_INSN(vmptrld)
 #undef VMX_ADDRESS_INSN
 
-static inline u64 vmread(u32 field)
+/* CF and ZF are both looked at by one branch (JBE); the failure is out of line. */
+static inline __attribute__((always_inline)) u64 vmread(u32 field)
 {
     u64 value;
-    bool carry, zero;
-    asm volatile("vmread %[field], %[value]"
-                 : [value] "=r"(value), "=@ccc"(carry), "=@ccz"(zero)
-                 : [field] "r"((u64)field));
-    if (__builtin_expect(carry | zero, 0))
-        vmx_instruction_failed("VMREAD", field, vmx_result(carry, zero));
+    asm goto("vmread %[field], %[value]\n\t"
+             "jbe %l[failed]"
+             : [value] "=r"(value)
+             : [field] "r"((u64)field)
+             : "cc"
+             : failed);
     return value;
+failed:
+    vmread_failed(field);
 }
 
-static inline void vmwrite(u32 field, u64 value)
+static inline __attribute__((always_inline)) void vmwrite(u32 field, u64 value)
 {
-    bool carry, zero;
-    asm volatile("vmwrite %[value], %[field]"
-                 : "=@ccc"(carry), "=@ccz"(zero)
-                 : [field] "r"((u64)field), [value] "r"(value));
-    if (__builtin_expect(carry | zero, 0))
-        vmx_instruction_failed("VMWRITE", field, vmx_result(carry, zero));
+    asm goto("vmwrite %[value], %[field]\n\t"
+             "jbe %l[failed]"
+             :
+             : [field] "r"((u64)field), [value] "r"(value)
+             : "cc", "memory"
+             : failed);
+    return;
+failed:
+    vmwrite_failed(field);
 }
 
 enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXT = 2 };

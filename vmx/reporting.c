@@ -73,9 +73,13 @@ static void reset(void *context)
     cpu->marks.count = 0;
 }
 
+/* While the guest runs a report is a snapshot that goes out line by line, one in each exit (SPEC 8.5). */
 static void report(void *context)
 {
+    console_hold();
     print_report(NULL);
+    console_release();
+    host_cpu()->chores |= CHORE_CONSOLE;
 }
 
 static void flush_marks(void *context)

@@ -17,24 +17,6 @@ static void fetch_segment(struct vcpu *v, enum segment_name name)
     };
 }
 
-static void fetch_control_registers(struct cpu *cpu, u32 parts)
-{
-    struct vcpu *v = &cpu->vcpu;
-    if (parts & PART_CR0)
-        v->cr0 = (vmread(VMCS_GUEST_CR0) & ~cpu->cr0_mask) | (vmread(VMCS_CR0_READ_SHADOW) & cpu->cr0_mask);
-    if (parts & PART_CR3)
-        v->cr3 = paging_off_hides_cr3(cpu) ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
-    if (parts & PART_CR4)
-        v->cr4 = (vmread(VMCS_GUEST_CR4) & ~cpu->cr4_mask) | (vmread(VMCS_CR4_READ_SHADOW) & cpu->cr4_mask);
-    if (parts & PART_EFER)
-        v->efer = vmread(VMCS_GUEST_EFER);
-    if (parts & PART_PDPTES)
-        for (u32 i = 0; i < 4; i++)
-            v->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
-    if (parts & PART_DR7)
-        v->dr7 = vmread(VMCS_GUEST_DR7);
-}
-
 /* RDPKRU is #UD while Exeunt's CR4.PKE is clear: borrow the bit for the moment. */
 static u32 read_pkru(void)
 {
@@ -46,30 +28,78 @@ static u32 read_pkru(void)
     return value;
 }
 
+/* A register whose masked bits are in the read shadow. */
+static u64 read_masked(u32 field, u32 shadow, u64 mask)
+{
+    return (vmread(field) & ~mask) | (vmread(shadow) & mask);
+}
+
+static void fetch_rare(struct vcpu *v, enum vcpu_part part)
+{
+    switch (part) {
+    case PART_GDTR:
+        v->gdtr = (struct descriptor_table){vmread(VMCS_GUEST_GDTR_BASE), (u32)vmread(VMCS_GUEST_GDTR_LIMIT)};
+        break;
+    case PART_IDTR:
+        v->idtr = (struct descriptor_table){vmread(VMCS_GUEST_IDTR_BASE), (u32)vmread(VMCS_GUEST_IDTR_LIMIT)};
+        break;
+    case PART_PDPTES:
+        for (u32 i = 0; i < 4; i++)
+            v->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
+        break;
+    case PART_DR7:
+        v->dr7 = vmread(VMCS_GUEST_DR7);
+        break;
+    case PART_PENDING_DEBUG:
+        v->pending_debug = vmread(VMCS_GUEST_PENDING_DEBUG);
+        break;
+    case PART_PKRU:
+        v->pkru = read_pkru();
+        break;
+    default:
+        fetch_segment(v, (enum segment_name)__builtin_ctz(part));
+        break;
+    }
+}
+
+static void fetch_part(struct cpu *cpu, enum vcpu_part part)
+{
+    struct vcpu *v = &cpu->vcpu;
+    switch (part) {
+    case PART_RIP:
+        v->rip = vmread(VMCS_GUEST_RIP);
+        break;
+    case PART_RSP:
+        v->gpr[RSP] = vmread(VMCS_GUEST_RSP);
+        break;
+    case PART_RFLAGS:
+        v->rflags = vmread(VMCS_GUEST_RFLAGS);
+        break;
+    case PART_INTERRUPTIBILITY:
+        v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+        break;
+    case PART_CR0:
+        v->cr0 = read_masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, cpu->cr0_mask);
+        break;
+    case PART_CR3:
+        v->cr3 = paging_off_hides_cr3(cpu) ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
+        break;
+    case PART_CR4:
+        v->cr4 = read_masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, cpu->cr4_mask);
+        break;
+    case PART_EFER:
+        v->efer = vmread(VMCS_GUEST_EFER);
+        break;
+    default:
+        fetch_rare(v, part);
+        break;
+    }
+}
+
 void state_fetch(struct vcpu *v, u32 parts)
 {
-    struct cpu *cpu = CONTAINER_OF(v, struct cpu, vcpu);
-    for (u32 name = 0; name < SEG_COUNT; name++)
-        if (parts & (1u << name))
-            fetch_segment(v, (enum segment_name)name);
-    if (parts & PART_RIP)
-        v->rip = vmread(VMCS_GUEST_RIP);
-    if (parts & PART_RSP)
-        v->gpr[RSP] = vmread(VMCS_GUEST_RSP);
-    if (parts & PART_RFLAGS)
-        v->rflags = vmread(VMCS_GUEST_RFLAGS);
-    if (parts & (PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER | PART_PDPTES | PART_DR7))
-        fetch_control_registers(cpu, parts);
-    if (parts & PART_GDTR)
-        v->gdtr = (struct descriptor_table){vmread(VMCS_GUEST_GDTR_BASE), (u32)vmread(VMCS_GUEST_GDTR_LIMIT)};
-    if (parts & PART_IDTR)
-        v->idtr = (struct descriptor_table){vmread(VMCS_GUEST_IDTR_BASE), (u32)vmread(VMCS_GUEST_IDTR_LIMIT)};
-    if (parts & PART_INTERRUPTIBILITY)
-        v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    if (parts & PART_PENDING_DEBUG)
-        v->pending_debug = vmread(VMCS_GUEST_PENDING_DEBUG);
-    if (parts & PART_PKRU)
-        v->pkru = read_pkru();
+    for (; parts; parts &= parts - 1)
+        fetch_part(CONTAINER_OF(v, struct cpu, vcpu), parts & -parts);
 }
 
 void state_set_cr0(struct cpu *cpu, u64 value)
