@@ -8,6 +8,7 @@
 CAPTURED(pc_bytes, "test/data/acpi/qemu-pc.bin");
 CAPTURED(q35_bytes, "test/data/acpi/qemu-q35.bin");
 CAPTURED(ovmf_bytes, "test/data/acpi/ovmf.bin");
+CAPTURED(bochs_bytes, "test/data/acpi/bochs.bin");
 
 /* A piece of memory, as captured, and the RSDP that leads there. */
 struct machine {
@@ -68,6 +69,18 @@ static const struct machine machines[] = {
      .pm1a = 0x604,
      .reset_port = 0xcf9,
      .reset_value = 0x0f,
+     .s5 = 0},
+    {.name = "Bochs",
+     .bytes = bochs_bytes,
+     .end = bochs_bytes_end,
+     .base = 0x1fff0000,
+     .rsdp = {RSDP_START, 0x34, 'B', 'O', 'C', 'H', 'S', ' ', 0, 0, 0, 0xff, 0x1f},
+     .rsdp_length = 20,
+     .entry_size = 4,
+     .tables = 4,
+     .cpus = 2,
+     .enabled = 2,
+     .pm1a = 0xb004,
      .s5 = 0},
 };
 
@@ -145,6 +158,7 @@ static void real_processors(void **state)
         load(machine);
         assert_int_equal(acpi_find_table(&root, "APIC", 0, &madt), ACPI_OK);
         assert_int_equal(acpi_madt_cpus(&madt, cpus, 8, &count), ACPI_OK);
+        assert_in_range(count, machine->enabled, machine->cpus);
         u32 enabled = 0;
         for (u32 n = 0; n < count; n++)
             enabled += cpus[n].enabled;
