@@ -24,6 +24,7 @@ enum vex_flag {
     ZEROING_IF_REGISTER = 1 << 11,
     ROUND_W0 = 1 << 12, /* EVEX.b with registers: rounding control or suppressed exceptions */
     ROUND_W1 = 1 << 13,
+    IMM32 = 1 << 14,
 };
 
 /* ModRM forms. In 16-bit addressing there is no SIB byte. */
@@ -298,7 +299,7 @@ bool decode_vex(struct decoder *d, u8 first)
     u32 sib_at = d->at + 1;
     if (v.evex || !(classes[rows[row]].flags & NO_MODRM))
         decode_modrm(d);
-    d->at += classes[rows[row]].flags & IMM8 ? 1 : 0;
+    d->at += classes[rows[row]].flags & IMM8 ? 1 : classes[rows[row]].flags & IMM32 ? 4 : 0;
     for (; row < count && keys[row] == key; row++)
         if (class_valid(d, &v, &classes[rows[row]], sib_at))
             return !illegal;

@@ -159,6 +159,18 @@ static const struct golden golden[] = {
     {CODE_64, "c4 e3 7d 18 c0 01", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
     {CODE_64, "62 f1 7c 48 58 40 01", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
     {CODE_64, "62 f3 75 48 25 44 24 01 ff", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 e2 77 cb d0", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0}, /* newer than libzydis 4.0, from here */
+    {CODE_64, "c4 e2 7f cc c8", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 e2 71 6c da", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_32, "c4 e2 57 da f4", OP_OTHER, 4, 4, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 43 21 de ca 3e", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 e2 61 d2 d4", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 e7 7b f8 c0 79 00 00 00", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0}, /* URDMSR, imm32 */
+    {CODE_64, "f2 0f 38 f8 c1", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "c4 22 29 ee 8c a1 00 10 00 00", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "f2 0f 01 c6", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "f2 0f 01 ca", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
+    {CODE_64, "f2 0f 00 f0", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
     {CODE_64, "0f 0b", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
     {CODE_64, "0f b9 c0", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
     {CODE_64, "0f ff 04 24", OP_OTHER, 4, 8, N, 0, 0, N, 0, 0},
@@ -330,7 +342,7 @@ static void invalid(void **state)
         "0f 00 30",       "0f 00 38",       "0f ba 00 00",    "0f ba d8 00",
         "0f c7 00",       "0f c7 10",       "0f c7 c8", /* groups */
         "ff d8",          "ff e8",          "8d c0",          "0f b2 c0",
-        "0f c3 c0",       "0f 01 c6",       "0f 01 d8",       "0f 01 fa",
+        "0f c3 c0",       "66 0f 01 c6",    "0f 01 d8",       "0f 01 fa",
         "0f ae c0",       "66 0f ae 00",    "8e c8",          "8e f0",
         "8c f0",          "0f 20 c8",       "0f 20 e8",       "0f 22 f8", /* registers that are none */
         "f2 0f 6f c0",    "66 0f 77",       "f3 0f 14 c0",                /* mandatory prefixes */
