@@ -224,6 +224,13 @@ static void machine_write(volatile u8 *to, const u8 *from, u32 size)
         *to = *from;
 }
 
+/* Cached code in the page that was written must go (SPEC 5.2). */
+static void ram_written(struct vcpu *v, const struct access_piece *piece)
+{
+    if (v->vm->ept.counts.read_only_pages && piece->class == EPT_CLASS_RAM)
+        window_written(&v->vm->window, piece->at);
+}
+
 /* Trapped pages take at most 16 bytes at a time; Exeunt's own and absent memory is the window's matter. */
 static void piece_get(struct vcpu *v, const struct access_piece *piece, u8 *to)
 {
@@ -241,6 +248,7 @@ static void piece_put(struct vcpu *v, const struct access_piece *piece, const u8
 {
     if (piece->ptr) {
         machine_write(piece->ptr, from, piece->size);
+        ram_written(v, piece);
     } else if (piece->class == EPT_CLASS_TRAPPED) {
         for (u32 done = 0; done < piece->size; done += 16)
             device_mmio_write(v, gpa(piece->at.at + done), min_u64(16, piece->size - done), from + done);
@@ -330,12 +338,13 @@ bool access_exchange(struct vcpu *v, const struct access_span *span, const void 
         access_put(v, span, desired);
         return true;
     }
-    if (size == 16)
-        return exchange_16(first->ptr, expected, desired);
-    u64 from = 0, to = 0;
-    memcpy(&from, expected, size);
-    memcpy(&to, desired, size);
-    return exchange_small(first->ptr, size, from, to);
+    u64 from[2] = {0}, to[2] = {0};
+    memcpy(from, expected, size);
+    memcpy(to, desired, size);
+    bool done = size == 16 ? exchange_16(first->ptr, from, to) : exchange_small(first->ptr, size, from[0], to[0]);
+    for (u32 i = 0; done && i < span->count; i++)
+        ram_written(v, &span->piece[i]);
+    return done;
 }
 
 bool access_read(struct vcpu *v, enum segment_name segment, u64 offset, void *value, u32 size)

@@ -4,7 +4,10 @@
  * and memory, run both ways from the same state; everything that is left must be equal, except what the SDM calls
  * undefined.
  *
- *   native [cases] [seed] [64|32]
+ *   native [cases] [seed] [64|32|16|32l]
+ *
+ * 64: 64-bit code; 32: compatibility mode with flat segments; 16 and 32l: code and data in segments of an LDT, with
+ * bases, limits, an expand-down ES and a stack of either size
  *
  * Runs in user mode, so it sees what CPL 3 sees: page faults, #GP, #SS, #AC, #DE, #UD with error codes and CR2 among
  * it.
@@ -12,7 +15,7 @@
 #define _GNU_SOURCE /* register names of ucontext.h */
 #include <sys/mman.h>
 
-#include "emul/flags.h"
+#include "emul/interp.h"
 #include "test/fuzz/native_cpu.h"
 #include "test/unit/emul_fixture.h"
 
@@ -46,7 +49,9 @@ struct trial {
 
 static struct shape shapes[OP_COUNT][2048];
 static u32 shape_count[OP_COUNT], ops[OP_COUNT], op_count;
-static bool wide; /* 64-bit code */
+static bool wide, segmented;
+static enum code_size code_size;
+static u64 code_base; /* of CS */
 static u8 master[DATA_SIZE];
 static u8 *code_alias;
 static u64 seed;
@@ -99,7 +104,7 @@ static u64 random_target(void)
 
 static bool op_is_run(u16 op)
 {
-    return op != OP_OTHER && op != OP_RDTSC && op != OP_RDTSCP;
+    return interp_handler_of(op) != interp_refused && op != OP_RDTSC && op != OP_RDTSCP;
 }
 
 static u32 put_opcode(u8 *bytes, u32 at, const struct shape *shape)
@@ -121,7 +126,7 @@ static void try_shape(struct shape shape)
         bytes[at++] = shape.prefix;
     at = put_opcode(bytes, at, &shape);
     bytes[at] = shape.reg << 3 | (shape.memory ? 0 : 0xc0);
-    if (insn_decode(bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &insn) != DECODE_OK || !op_is_run(insn.op))
+    if (insn_decode(bytes, INSN_MAX, code_size, &insn) != DECODE_OK || !op_is_run(insn.op))
         return;
     if (insn.opcode != shape.opcode || insn.map != shape.map)
         return; /* the byte was a prefix */
@@ -168,7 +173,7 @@ static bool generate(struct trial *t)
     t->modrm_at = at;
     if (shape->modrm)
         t->bytes[at] = shape->reg << 3 | below(8) | (shape->memory ? below(3) << 6 : 0xc0);
-    if (insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn) != DECODE_OK || t->insn.op != op)
+    if (insn_decode(t->bytes, INSN_MAX, code_size, &t->insn) != DECODE_OK || t->insn.op != op)
         return false;
     /* AMD cuts near branches with 66 to 16 bits in 64-bit code, Intel ignores the prefix. */
     bool branch = op == OP_JCC || op == OP_JMP || op == OP_CALL || op == OP_RET || (op >= OP_LOOP && op <= OP_JCXZ);
@@ -183,7 +188,8 @@ static void aim(struct trial *t, u64 target)
 {
     const struct memory_operand *m = &t->insn.memory;
     u64 *gpr = t->before.gpr;
-    u64 offset = target - (m->segment == SEG_GS && wide ? DATA + PAGE_SIZE : 0), rest = offset - (u64)m->displacement;
+    u64 offset = target - (m->segment == SEG_GS || !wide ? host_guest.v.seg[m->segment].base : 0);
+    u64 rest = offset - (u64)m->displacement;
     u32 size = 4, at = t->modrm_at;
     if (m->base != REG_NONE && m->base == m->index) {
         gpr[m->base] = rest / (m->scale + 1);
@@ -201,7 +207,7 @@ static void aim(struct trial *t, u64 target)
         if (t->insn.address_size == 2)
             size = 2;
         memcpy(t->bytes + at, &offset, size);
-        insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn);
+        insn_decode(t->bytes, INSN_MAX, code_size, &t->insn);
     }
 }
 
@@ -217,7 +223,7 @@ static void flavour(struct trial *t)
     if (op >= OP_BT && op <= OP_BTC && t->insn.operand[1].kind == OPERAND_GPR && below(8))
         gpr[t->insn.operand[1].reg] = below(4096) - 2048ull;
     if (op == OP_XLAT)
-        gpr[RBX] = random_target() - (u8)gpr[RAX];
+        gpr[RBX] = random_target() - (wide ? 0 : host_guest.v.seg[SEG_DS].base) - (u8)gpr[RAX];
     if (op == OP_ENTER && below(8)) {
         t->bytes[t->modrm_at + 1] &= 3;
         t->bytes[t->modrm_at + 2] &= 31;
@@ -230,14 +236,18 @@ static void set_up(struct trial *t)
         t->before.gpr[i] = random_value();
     for (u32 i = 0; i < 32; i++)
         t->before.xmm[i / 2][i & 1] = rnd();
-    t->before.gpr[RSP] = random_target();
-    t->before.gpr[RBP] = random_target();
-    t->before.gpr[RSI] = random_target();
-    t->before.gpr[RDI] = random_target();
+    static const u8 pointers[][2] = {{RSP, SEG_SS}, {RBP, SEG_SS}, {RSI, SEG_DS}, {RDI, SEG_ES}};
+    for (u32 i = 0; i < COUNT_OF(pointers); i++)
+        t->before.gpr[pointers[i][0]] = random_target() - (wide ? 0 : host_guest.v.seg[pointers[i][1]].base);
     t->before.rflags = (rnd() & (FLAGS_STATUS | RFLAGS_DF)) | RFLAGS_IF | RFLAGS_FIXED1 | RFLAGS_ID * below(2);
     if (below(16) == 0)
         t->before.rflags |= RFLAGS_AC;
-    t->before.rip = CODE + (below(8) ? 0x800 + below(64) : PAGE_SIZE - below(16));
+    t->before.rip = CODE - code_base +
+                    (below(8) ? 0x800 + below(64) : PAGE_SIZE * (1 + below(2) * segmented) - below(16));
+    t->before.cs = host_guest.v.seg[SEG_CS].selector;
+    t->before.ss = host_guest.v.seg[SEG_SS].selector;
+    t->before.ds = host_guest.v.seg[SEG_DS].selector;
+    t->before.es = host_guest.v.seg[SEG_ES].selector;
     flavour(t);
     t->data_at = random_target();
     bool memory = (t->insn.flags & INSN_MODRM && t->bytes[t->modrm_at] < 0xc0);
@@ -248,7 +258,7 @@ static void set_up(struct trial *t)
     if (!wide)
         for (u32 i = 0; i < GPR_COUNT; i++)
             t->before.gpr[i] = i < 8 ? (u32)t->before.gpr[i] : 0;
-    insn_decode(t->bytes, INSN_MAX, wide ? CODE_64 : CODE_32, &t->insn);
+    insn_decode(t->bytes, INSN_MAX, code_size, &t->insn);
 }
 
 /* Random data; near the operand what makes comparisons equal now and then, and code addresses to jump to. */
@@ -256,7 +266,9 @@ static void set_memory(const struct trial *t)
 {
     u64 at = t->data_at - DATA;
     for (u32 i = 0; i < 8; i++)
-        *(u64 *)(master + PAGE_SIZE + 8 * below(2 * PAGE_SIZE / 8)) = below(2) ? rnd() : CODE + below(PAGE_SIZE * 2);
+        *(u64 *)(master + PAGE_SIZE + 8 * below(2 * PAGE_SIZE / 8)) = below(2)
+                                                                          ? rnd()
+                                                                          : CODE - code_base + below(PAGE_SIZE * 2);
     if (at >= PAGE_SIZE && at < 3 * PAGE_SIZE - 16 && below(2)) {
         memcpy(master + at, &t->before.gpr[RAX], 8);
         memcpy(master + at + (t->insn.flags & INSN_REX_W ? 8 : 4), &t->before.gpr[RDX], 8);
@@ -272,7 +284,7 @@ static enum emul_status interpret(struct trial *t, struct cpu_result *result)
     struct insn insn;
     memcpy(v->gpr, t->before.gpr, sizeof(v->gpr));
     memcpy(host_guest.xmm, t->before.xmm, sizeof(host_guest.xmm));
-    memcpy(host_guest.ram + CODE_GPA + (t->before.rip - CODE), t->bytes, t->insn.length);
+    memcpy(host_guest.ram + CODE_GPA + (t->before.rip + code_base - CODE), t->bytes, t->insn.length);
     v->rip = t->before.rip;
     v->rflags = t->before.rflags;
     v->event.valid = false;
@@ -284,15 +296,15 @@ static enum emul_status interpret(struct trial *t, struct cpu_result *result)
     result->vector = status == EMUL_EVENT ? v->event.vector : 3;
     result->error_code = v->event.valid && v->event.has_error_code ? v->event.error_code : 0;
     result->cr2 = v->cr2;
-    memset(host_guest.ram + CODE_GPA + (t->before.rip - CODE), 0xcc, INSN_MAX);
+    memset(host_guest.ram + CODE_GPA + (t->before.rip + code_base - CODE), 0xcc, INSN_MAX);
     return status;
 }
 
 static const struct cpu_result *run(const struct trial *t)
 {
-    u8 *at = code_alias + (t->before.rip - CODE);
+    u8 *at = code_alias + (t->before.rip + code_base - CODE);
     memcpy(at, t->bytes, t->insn.length);
-    const struct cpu_result *result = native_run(&t->before, wide ? 0x33 : 0x23);
+    const struct cpu_result *result = native_run(&t->before);
     memset(at, 0xcc, INSN_MAX);
     return result;
 }
@@ -394,8 +406,8 @@ static bool known_difference(const struct trial *t, const struct cpu_result *min
     /* A selector is pushed as 2 bytes by Intel's processors, as 4 by AMD's. */
     if (insn->op == OP_PUSH && insn->operand[0].kind == OPERAND_SEGMENT && insn->operand_size == 4)
         return true;
-    /* POPA that faults half-way: AMD leaves what it popped, which the SDM does not speak of; both can be restarted. */
-    if (insn->op == OP_POPA && mine->vector == theirs->vector && mine->vector != 3)
+    /* PUSHA and POPA that fault half-way: AMD leaves what it moved, of which the SDM does not speak. */
+    if ((insn->op == OP_POPA || insn->op == OP_PUSHA) && mine->vector == theirs->vector && mine->vector != 3)
         return mine->cr2 == theirs->cr2 || mine->vector != 14;
     /* A jump to what is not canonical: AMD faults at the target, Intel at the branch. */
     if (insn->op == OP_JMP || insn->op == OP_CALL || insn->op == OP_RET)
@@ -451,7 +463,7 @@ static int one_case(void)
         return -1; /* Linux has code there */
     struct cpu_result theirs = *run(&t);
     u64 mask = FLAGS_STATUS | RFLAGS_DF | RFLAGS_TF | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID;
-    if (theirs.vector == 3)
+    if (theirs.vector == 3 || theirs.state.rip != t.before.rip)
         mask &= ~undefined_flags(&t, &target);
     if (target)
         return 0;
@@ -459,6 +471,24 @@ static int one_case(void)
     if (what)
         print_difference(&t, what, &mine, &theirs, mask);
     return what ? 1 : 0;
+}
+
+static void segment(enum segment_name name, u64 base, u32 limit, u32 contents, bool big)
+{
+    u32 type = contents == 2 ? 0xb : contents == 1 ? 7 : 3;
+    u16 selector = native_segment(name, base, limit, contents, big);
+    host_guest.v.seg[name] = guest_segment(selector, base, limit, 0xf0 | type | (big ? ACCESS_DB : 0));
+}
+
+/* Limits inside the sandbox, so that both the segments and the pages end where operands reach. */
+static void segments(void)
+{
+    bool big = code_size == CODE_32;
+    code_base = CODE - 0x10;
+    segment(SEG_CS, code_base, 0x2008, 2, big);
+    segment(SEG_SS, DATA, 0x2fff + below(3) * 7, 0, below(2));
+    segment(SEG_DS, DATA + 0x100, 0x2eff - below(2) * 0x20, 0, big);
+    segment(SEG_ES, DATA - 0x1000, 0x1fff + below(2) * 9, 1, big);
 }
 
 static void sandbox(void)
@@ -496,11 +526,11 @@ static void sandbox(void)
     memset(host_guest.ram + CODE_GPA, 0xcc, CODE_PAGES * PAGE_SIZE);
     if (wide)
         v->seg[SEG_GS].base = DATA + PAGE_SIZE;
-    __asm__("mov %%cs, %0" : "=r"(v->seg[SEG_CS].selector));
+    v->seg[SEG_CS].selector = wide ? 0x33 : 0x23;
     v->seg[SEG_SS].selector = v->seg[SEG_DS].selector = v->seg[SEG_ES].selector = 0x2b;
     v->seg[SEG_FS].selector = v->seg[SEG_GS].selector = 0;
-    if (!wide)
-        v->seg[SEG_CS].selector = 0x23;
+    if (segmented)
+        segments();
     native_init(DATA + PAGE_SIZE);
 }
 
@@ -508,7 +538,10 @@ int main(int argc, char **argv)
 {
     u64 cases = argc > 1 ? strtoull(argv[1], NULL, 0) : 200000, ran = 0, failed = 0;
     u64 first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-    wide = argc <= 3 || strcmp(argv[3], "32") != 0;
+    const char *mode = argc > 3 ? argv[3] : "64";
+    wide = strcmp(mode, "64") == 0;
+    segmented = strcmp(mode, "16") == 0 || strcmp(mode, "32l") == 0;
+    code_size = wide ? CODE_64 : strcmp(mode, "16") == 0 ? CODE_16 : CODE_32;
     seed = first_seed * 0x9e3779b97f4a7c15ull + 1;
     sandbox();
     find_shapes();
@@ -517,7 +550,7 @@ int main(int argc, char **argv)
         ran += outcome >= 0;
         failed += outcome == 1;
     }
-    printf("native: %u instructions, %llu cases in %s-bit code, seed %llu: %llu differences\n", op_count,
-           (unsigned long long)ran, wide ? "64" : "32", (unsigned long long)first_seed, (unsigned long long)failed);
+    printf("native: %u instructions, %llu cases in mode %s, seed %llu: %llu differences\n", op_count,
+           (unsigned long long)ran, mode, (unsigned long long)first_seed, (unsigned long long)failed);
     return failed != 0;
 }

@@ -6,6 +6,7 @@
 #ifndef TEST_NATIVE_CPU_H
 #define TEST_NATIVE_CPU_H
 
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,8 +23,11 @@ struct cpu_state {
     u64 rflags;
     u64 rip;
     u64 xmm[16][2];
+    u32 cs, ss, ds, es; /* selectors */
 };
-_Static_assert(offsetof(struct cpu_state, rflags) == 128 && offsetof(struct cpu_state, xmm) == 144, "see native_enter");
+_Static_assert(offsetof(struct cpu_state, rflags) == 128 && offsetof(struct cpu_state, xmm) == 144 &&
+                   offsetof(struct cpu_state, cs) == 400,
+               "see native_enter");
 
 struct cpu_result {
     struct cpu_state state;
@@ -32,26 +36,25 @@ struct cpu_result {
     u64 cr2;
 };
 
-void native_enter(const struct cpu_state *state, u32 selector);
+void native_enter(const struct cpu_state *state);
 void native_signal(int number, siginfo_t *info, void *context);
 
 static struct cpu_result native_result;
 extern u64 native_host_rsp;
-extern char native_back[];
+extern char native_leap[], native_back[];
 
 /*
  * AC is cleared before the C handler runs: the kernel leaves it, and a handler may access memory at any alignment.
- * DS and ES get the flat user segment first: compatibility-mode code needs it, 64-bit code does not care.
  */
 __asm__(".pushsection .text\n"
-        ".globl native_enter, native_back, native_signal\n"
+        ".globl native_enter, native_leap, native_back, native_signal\n"
         "native_enter:\n"
         "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
         "mov %rsp, native_host_rsp(%rip)\n"
         "mov 136(%rdi), %rax\n"
         "mov %eax, native_far(%rip)\n"
-        "mov %si, native_far+4(%rip)\n"
-        "mov $0x2b, %eax; mov %eax, %ds; mov %eax, %es\n"
+        "mov 400(%rdi), %ax; mov %ax, native_far+4(%rip)\n"
+        "mov 408(%rdi), %ds; mov 412(%rdi), %es\n"
         "movups 144(%rdi), %xmm0; movups 160(%rdi), %xmm1; movups 176(%rdi), %xmm2; movups 192(%rdi), %xmm3\n"
         "movups 208(%rdi), %xmm4; movups 224(%rdi), %xmm5; movups 240(%rdi), %xmm6; movups 256(%rdi), %xmm7\n"
         "movups 272(%rdi), %xmm8; movups 288(%rdi), %xmm9; movups 304(%rdi), %xmm10; movups 320(%rdi), %xmm11\n"
@@ -61,9 +64,10 @@ __asm__(".pushsection .text\n"
         "mov 96(%rdi), %r12; mov 104(%rdi), %r13; mov 112(%rdi), %r14; mov 120(%rdi), %r15\n"
         "pushq 128(%rdi)\n"
         "popfq\n"
+        "mov 404(%rdi), %ss\n" /* the base and limit of SS mean nothing until compatibility mode */
         "mov 32(%rdi), %rsp\n"
         "mov 56(%rdi), %rdi\n"
-        "ljmpl *native_far(%rip)\n"
+        "native_leap: ljmpl *native_far(%rip)\n"
         "native_back:\n"
         "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
         "ret\n"
@@ -107,6 +111,7 @@ __attribute__((used, no_sanitize("address", "undefined"))) void native_handle(in
     regs[REG_RSP] = native_host_rsp;
     regs[REG_EFL] = 0x202;
     ((u16 *)&regs[REG_CSGSFS])[0] = 0x33;
+    ((u16 *)&regs[REG_CSGSFS])[3] = 0x2b; /* SS */
     native_host_rsp = 0;
 }
 
@@ -124,10 +129,21 @@ __attribute__((unused)) static void native_init(u64 gs_base)
         abort();
 }
 
-/* `selector` 0x33: 64-bit code, 0x23: 32-bit code; or one of the LDT. */
-__attribute__((unused)) static const struct cpu_result *native_run(const struct cpu_state *state, u32 selector)
+/* An LDT entry of DPL 3, byte-granular; returns its selector. `contents`: 0 data, 1 expand-down data, 2 code. */
+__attribute__((unused)) static u16 native_segment(u32 entry, u64 base, u32 limit, u32 contents, bool big)
 {
-    native_enter(state, selector);
+    struct user_desc descriptor = {
+        .entry_number = entry, .base_addr = base, .limit = limit, .seg_32bit = big, .contents = contents, .useable = 1};
+    if (syscall(SYS_modify_ldt, 1, &descriptor, sizeof(descriptor)) != 0)
+        abort();
+    return entry << 3 | 7;
+}
+
+__attribute__((unused)) static const struct cpu_result *native_run(const struct cpu_state *state)
+{
+    native_enter(state);
+    if (native_result.state.rip == (u64)native_leap) /* beyond the limit of CS: the far jump faults, not the fetch */
+        native_result.state.rip = state->rip;
     return &native_result;
 }
 

@@ -100,13 +100,16 @@ static void guest_ends(enum end_cause cause)
 /* The trapped page is noted: device_mmio_read() and _write() come here once for each access. */
 static void *guest_map(void *context, hpa_t at)
 {
-    if (at.at < RAM_SIZE)
+    if (at.at < RAM_SIZE && (at.at < OWN_BASE || at.at >= OWN_BASE + MIB))
         return host_guest.ram + at.at;
     if ((at.at & PAGE_MASK) == TRAPPED_BASE)
         guest_note("map %x;", (u32)at.at);
     if (at.at >= DEVICE_BASE && at.at < DEVICE_BASE + 2 * PAGE_SIZE)
         return host_guest.device + (at.at - DEVICE_BASE);
-    abort(); /* nothing else may be touched */
+    static u8 nothing[PAGE_SIZE];
+    if (at.at < RAM_SIZE + MIB || at.at > 0xffffffff)
+        abort(); /* Exeunt's own, or beyond anything */
+    return nothing + (at.at & ~PAGE_MASK);
 }
 
 static struct segment guest_segment(u16 selector, u64 base, u32 limit, u32 access)
@@ -233,5 +236,26 @@ __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, boo
         guest_start_paging();
     return &g->v;
 }
+
+/* Puts code at CS:`rip`; the address must lie in identity-mapped RAM. */
+__attribute__((unused)) static void guest_code(u64 rip, const void *bytes, u32 size)
+{
+    struct vcpu *v = &host_guest.v;
+    u64 base = vcpu_code_size(v) == CODE_64 ? 0 : v->seg[SEG_CS].base;
+    memcpy(host_guest.ram + base + rip, bytes, size);
+    v->rip = rip;
+}
+
+/* Performs one instruction at CS:0x200, whatever it is. */
+__attribute__((unused)) static enum emul_status guest_step(const void *bytes, u32 size)
+{
+    static const struct emul_expect any = {.kind = EXPECT_ANY};
+    struct insn insn;
+    guest_code(0x200, bytes, size);
+    host_guest.v.event.valid = false;
+    host_guest.record[0] = 0;
+    return emul_step(&host_guest.v, &any, &insn);
+}
+#define STEP(...) guest_step((const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}))
 
 #endif
