@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreter where this machine's CPU cannot be asked in user mode: privilege, ports, devices, shadows, real and
+ * virtual-8086 mode, completion. What user mode can show is in test/fuzz/native.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "emul/interp.h"
+#include "test/unit/emul_fixture.h"
+
+static struct vcpu *v;
+
+static void expect_event(enum emul_status status, u32 vector, s64 error_code)
+{
+    assert_int_equal(status, EMUL_EVENT);
+    assert_true(v->event.valid);
+    assert_int_equal(v->event.vector, vector);
+    assert_int_equal(v->event.has_error_code, error_code >= 0);
+    if (error_code >= 0)
+        assert_int_equal(v->event.error_code, error_code);
+    assert_int_equal(v->rip, 0x200);
+}
+
+static void expect_done(enum emul_status status, u32 length)
+{
+    assert_int_equal(status, EMUL_DONE);
+    assert_int_equal(v->rip, 0x200 + length);
+}
+
+/* ---- ports ---- */
+
+static void port_forms(void **state)
+{
+    v = guest_init(MODE_64, false);
+    host_guest.port_value = 0x11223344;
+    v->gpr[RAX] = ~0ull;
+    v->gpr[RDX] = 0xffff03f8;
+    expect_done(STEP(0xec), 1); /* in al, dx */
+    assert_true(v->gpr[RAX] == 0xffffffffffffff44);
+    assert_string_equal(host_guest.record, "in 3f8.1;");
+    expect_done(STEP(0x66, 0xed), 2); /* in ax, dx */
+    assert_true(v->gpr[RAX] == 0xffffffffffff3345);
+    expect_done(STEP(0xe5, 0xcf), 2); /* in eax, 0xcf */
+    assert_true(v->gpr[RAX] == 0x11223346);
+    assert_string_equal(host_guest.record, "in cf.4;");
+    expect_done(STEP(0x48, 0xed), 2); /* REX.W means nothing */
+    assert_string_equal(host_guest.record, "in 3f8.4;");
+    v->gpr[RAX] = 0xaabbccdd12345678;
+    expect_done(STEP(0xe6, 0x80), 2);
+    assert_string_equal(host_guest.record, "out 80.1 78;");
+    expect_done(STEP(0x66, 0xef), 2);
+    assert_string_equal(host_guest.record, "out 3f8.2 5678;");
+    expect_done(STEP(0xef), 1);
+    assert_string_equal(host_guest.record, "out 3f8.4 12345678;");
+}
+
+static void set_bitmap(u16 base, u32 limit, u32 type)
+{
+    memset(host_guest.ram + 0x3000, 0, 0x1000);
+    memcpy(host_guest.ram + 0x3000 + 102, &base, 2);
+    v->seg[SEG_TR].limit = limit;
+    v->seg[SEG_TR].access = 0x80 | type;
+}
+
+static void port_permission(void **state)
+{
+    v = guest_init(MODE_64, true);
+    v->gpr[RDX] = 0x3f9;
+    set_bitmap(0x68, 0x68 + 8192, 11);
+    assert_int_equal(STEP(0xec), EMUL_DONE);
+    host_guest.ram[0x3068 + 0x3f8 / 8] = 1 << 1;
+    expect_event(STEP(0xec), VECTOR_GP, 0);
+    assert_string_equal(host_guest.record, "");
+    v->gpr[RDX] = 0x3f8;
+    assert_int_equal(STEP(0xec), EMUL_DONE);
+    expect_event(STEP(0x66, 0xed), VECTOR_GP, 0); /* the second of two ports is refused */
+    v->gpr[RDX] = 0x3f7;                          /* the bits of four ports lie in two bytes */
+    expect_event(STEP(0xed), VECTOR_GP, 0);
+    v->rflags |= RFLAGS_IOPL; /* CPL 3 <= IOPL 3: the bitmap is not asked */
+    assert_int_equal(STEP(0xed), EMUL_DONE);
+    v->rflags &= ~(u64)RFLAGS_IOPL;
+    /* Two bytes are read always: the limit must hold the second. */
+    set_bitmap(0x68, 0x68 + 0x7f, 11);
+    v->gpr[RDX] = 0x3f0;
+    assert_int_equal(STEP(0xec), EMUL_DONE);
+    v->seg[SEG_TR].limit--;
+    expect_event(STEP(0xec), VECTOR_GP, 0);
+    set_bitmap(0xffff, 0x67, 11);
+    expect_event(STEP(0xec), VECTOR_GP, 0);
+    set_bitmap(0x68, 0x2067, 3); /* a 16-bit TSS has no map */
+    expect_event(STEP(0xec), VECTOR_GP, 0);
+    v->gpr[RCX] = 0; /* SDM "REP": nothing is executed */
+    expect_done(STEP(0xf3, 0x6c), 2);
+}
+
+/* The map is read as the processor reads it: as a supervisor, and page faults are its own. */
+static void port_bitmap_paging(void **state)
+{
+    v = guest_init(MODE_64, true);
+    set_bitmap(0x68, 0x68 + 8192, 11);
+    guest_page(0x3000, 0x3000, 3);
+    v->gpr[RDX] = 0x80;
+    assert_int_equal(STEP(0xec), EMUL_DONE);
+    /* The second of the two bytes lies in a page that is not there. */
+    u16 base = 0x68;
+    guest_page(0x4000, 0x4000, 0);
+    v->seg[SEG_TR].base = 0x3f00;
+    memcpy(host_guest.ram + 0x3f00 + 102, &base, 2);
+    v->gpr[RDX] = (0x100 - base - 1) * 8;
+    expect_event(STEP(0xec), VECTOR_PF, 0);
+    assert_int_equal(v->cr2, 0x4000);
+}
+
+static void port_modes(void **state)
+{
+    v = guest_init(MODE_REAL, false);
+    assert_int_equal(STEP(0xe4, 0x60), EMUL_DONE);
+    /* Virtual-8086 mode asks the map whatever IOPL is. */
+    v = guest_init(MODE_V86, true);
+    v->rflags |= RFLAGS_IOPL;
+    set_bitmap(0x68, 0x2068, 11);
+    assert_int_equal(STEP(0xe4, 0x60), EMUL_DONE);
+    host_guest.ram[0x3068 + 0x60 / 8] = 1;
+    expect_event(STEP(0xe4, 0x60), VECTOR_GP, 0);
+    v = guest_init(MODE_32, true);
+    v->rflags |= 2 << RFLAGS_IOPL_SHIFT;
+    set_bitmap(0, 0, 11);
+    expect_event(STEP(0xe6, 0x60), VECTOR_GP, 0);
+}
+
+static void port_strings(void **state)
+{
+    v = guest_init(MODE_64, false);
+    host_guest.port_value = 0x4142;
+    v->gpr[RDI] = 0x5000;
+    v->gpr[RCX] = 3;
+    v->gpr[RDX] = 0x1f0;
+    expect_done(STEP(0xf3, 0x66, 0x6d), 3);
+    assert_string_equal(host_guest.record, "in 1f0.2;in 1f0.2;in 1f0.2;");
+    assert_memory_equal(host_guest.ram + 0x5000, "BACADA", 6);
+    assert_int_equal(v->gpr[RDI], 0x5006);
+    assert_int_equal(v->gpr[RCX], 0);
+    v->gpr[RSI] = 0x5005;
+    v->gpr[RCX] = 2;
+    v->rflags |= RFLAGS_DF;
+    expect_done(STEP(0xf2, 0x6e), 2); /* REPNE repeats as well */
+    assert_string_equal(host_guest.record, "out 1f0.1 41;out 1f0.1 44;");
+    assert_int_equal(v->gpr[RSI], 0x5003);
+}
+
+/* A fault in the middle: what was done stays done, the port is not read for the element that faults. */
+static void string_faults(void **state)
+{
+    v = guest_init(MODE_64, false);
+    guest_page(0x7000, 0x7000, 0);
+    v->gpr[RDI] = 0x6ff9;
+    v->gpr[RCX] = 8;
+    v->gpr[RDX] = 0x1f0;
+    expect_event(STEP(0xf3, 0x66, 0x6d), VECTOR_PF, 2);
+    assert_string_equal(host_guest.record, "in 1f0.2;in 1f0.2;in 1f0.2;");
+    assert_int_equal(v->gpr[RCX], 5);
+    assert_int_equal(v->gpr[RDI], 0x6fff);
+    assert_int_equal(v->cr2, 0x7000);
+    v->gpr[RSI] = 0x6ff8;
+    v->gpr[RCX] = 8;
+    v->gpr[RDI] = 0x5000;
+    expect_event(STEP(0xf3, 0xa5), VECTOR_PF, 0);
+    assert_int_equal(v->gpr[RCX], 6);
+    assert_int_equal(v->gpr[RSI], 0x7000);
+    assert_int_equal(v->gpr[RDI], 0x5008);
+}
+
+/* SPEC 6.4: at the time bound the instruction stops between two elements, and may be taken up again. */
+static void string_time(void **state)
+{
+    v = guest_init(MODE_64, false);
+    host_guest.tick = 10;
+    host_guest.vm.string_deadline_ticks = 40;
+    v->interruptibility = BLOCKING_BY_STI;
+    v->gpr[RDI] = 0x5000;
+    v->gpr[RCX] = 100;
+    assert_int_equal(STEP(0xf3, 0x6c), EMUL_PARTIAL);
+    assert_int_equal(v->rip, 0x200);
+    assert_int_equal(v->gpr[RCX], 95);
+    assert_int_equal(v->gpr[RDI], 0x5005);
+    assert_true(v->rflags & RFLAGS_RF);
+    assert_int_equal(v->interruptibility, 0); /* so that the interrupt comes in */
+    u32 rounds = 1;
+    while (STEP(0xf3, 0x6c) == EMUL_PARTIAL)
+        rounds++;
+    assert_int_equal(rounds, 19);
+    assert_int_equal(v->gpr[RDI], 0x5064);
+    assert_false(v->rflags & RFLAGS_RF);
+}
+
+static void string_real_mode(void **state)
+{
+    v = guest_init(MODE_REAL, false);
+    v->gpr[RDI] = 0xaaaafffe;
+    v->gpr[RSI] = 0xbbbb0010;
+    v->gpr[RCX] = 0xcccc0003;
+    memcpy(host_guest.ram + 0x30010, "xyz", 3); /* DS 0x3000 */
+    expect_done(STEP(0xf3, 0xa4), 2);
+    assert_true(v->gpr[RDI] == 0xaaaa0001); /* SI, DI and CX only: it wraps in 16 bits */
+    assert_true(v->gpr[RSI] == 0xbbbb0013);
+    assert_true(v->gpr[RCX] == 0xcccc0000);
+    assert_memory_equal(host_guest.ram + 0xfffe, "xy", 2); /* ES 0 */
+    assert_int_equal(host_guest.ram[0], 'z');
+    /* A word at offset 0xffff is beyond the limit. */
+    v->gpr[RDI] = 0xffff;
+    expect_event(STEP(0xab), VECTOR_GP, 0);
+}
+
+/* ---- devices in memory ---- */
+
+static void mmio_once(void **state)
+{
+    v = guest_init(MODE_64, false);
+    v->gpr[RBX] = TRAPPED_BASE + 0x10;
+    v->gpr[RAX] = 5;
+    *(u32 *)(host_guest.device + 0x1010) = 7;
+    expect_done(STEP(0x8b, 0x0b), 2); /* mov ecx, [rbx] */
+    assert_int_equal(v->gpr[RCX], 7);
+    assert_string_equal(host_guest.record, "map d0001010;");
+    expect_done(STEP(0x01, 0x03), 2); /* add [rbx], eax: one read, one write */
+    assert_string_equal(host_guest.record, "map d0001010;map d0001010;");
+    assert_int_equal(*(u32 *)(host_guest.device + 0x1010), 12);
+    expect_done(STEP(0xf0, 0x0f, 0xc1, 0x03), 4); /* lock xadd [rbx], eax */
+    assert_string_equal(host_guest.record, "map d0001010;map d0001010;");
+    assert_int_equal(v->gpr[RAX], 12);
+    expect_done(STEP(0x87, 0x03), 2); /* xchg */
+    assert_string_equal(host_guest.record, "map d0001010;map d0001010;");
+    expect_done(STEP(0x39, 0x03), 2); /* cmp reads only */
+    assert_string_equal(host_guest.record, "map d0001010;");
+    expect_done(STEP(0xc6, 0x03, 0x55), 3); /* mov writes only */
+    assert_string_equal(host_guest.record, "map d0001010;");
+    v->gpr[RSP] = 0x6000;
+    expect_done(STEP(0xff, 0x33), 2); /* push [rbx] */
+    assert_string_equal(host_guest.record, "map d0001010;");
+    v->gpr[RSI] = v->gpr[RBX];
+    v->gpr[RDI] = TRAPPED_BASE + 0x20;
+    v->gpr[RCX] = 2;
+    expect_done(STEP(0xf3, 0xa5), 2);
+    assert_string_equal(host_guest.record, "map d0001010;map d0001020;map d0001014;map d0001024;");
+}
+
+static void mmio_vector(void **state)
+{
+    v = guest_init(MODE_64, false);
+    v->gpr[RBX] = TRAPPED_BASE + 0x40;
+    for (u32 i = 0; i < 16; i++)
+        host_guest.device[0x1040 + i] = i;
+    expect_done(STEP(0x0f, 0x28, 0x0b), 3); /* movaps xmm1, [rbx] */
+    assert_true(host_guest.xmm[1][1] == 0x0f0e0d0c0b0a0908);
+    expect_done(STEP(0x0f, 0x11, 0x4b, 0x14), 4); /* movups [rbx+20], xmm1 */
+    assert_int_equal(host_guest.device[0x1054 + 15], 15);
+    expect_done(STEP(0xf3, 0x0f, 0x7e, 0x13), 4); /* movq xmm2, [rbx] clears the upper half */
+    assert_true(host_guest.xmm[2][1] == 0 && host_guest.xmm[2][0] == 0x0706050403020100);
+    v->gpr[RBX]++;
+    expect_event(STEP(0x0f, 0x28, 0x0b), VECTOR_GP, 0);
+    v->cr0 |= CR0_TS;
+    expect_event(STEP(0x0f, 0x28, 0x0b), VECTOR_NM, -1);
+    v->cr0 |= CR0_EM;
+    expect_event(STEP(0x0f, 0x28, 0x0b), VECTOR_UD, -1);
+    v->cr0 &= ~(CR0_EM | CR0_TS);
+    v->cr4 &= ~CR4_OSFXSR;
+    expect_event(STEP(0x0f, 0x28, 0x0b), VECTOR_UD, -1);
+    v->cr4 |= CR4_OSFXSR;
+    assert_int_equal(STEP(0xc5, 0xf8, 0x28, 0x0b), EMUL_UNSUPPORTED); /* vmovaps */
+    assert_int_equal(STEP(0x0f, 0x6f, 0x0b), EMUL_UNSUPPORTED);       /* movq mm1, [rbx] */
+    assert_string_equal(host_guest.record, "");
+}
+
+static void own_region(void **state)
+{
+    v = guest_init(MODE_64, false);
+    v->gpr[RBX] = OWN_BASE;
+    v->gpr[RAX] = 1;
+    expect_done(STEP(0x48, 0x8b, 0x03), 3);
+    assert_true(v->gpr[RAX] == ~0ull);
+    expect_done(STEP(0xf0, 0x48, 0x01, 0x03), 4);
+    v->gpr[RDI] = OWN_BASE;
+    v->gpr[RCX] = 16;
+    expect_done(STEP(0xf3, 0x6c), 2);
+    assert_int_equal(host_guest.vm.ept.counts.own_writes, 17);
+}
+
+/* ---- completion: RF, TF, shadows ---- */
+
+static void completion(void **state)
+{
+    v = guest_init(MODE_32, false);
+    v->rflags |= RFLAGS_RF;
+    expect_done(STEP(0x90), 1);
+    assert_false(v->rflags & RFLAGS_RF);
+    assert_int_equal(v->pending_debug, 0);
+    v->rflags |= RFLAGS_TF;
+    expect_done(STEP(0x90), 1);
+    assert_int_equal(v->pending_debug, BIT(14));
+}
+
+static void single_step(void **state)
+{
+    v = guest_init(MODE_32, false);
+    v->rflags |= RFLAGS_TF;
+    v->gpr[RCX] = 3;
+    v->gpr[RDI] = 0x5000;
+    /* Each element of a string instruction traps, RIP still at it; then the last. */
+    assert_int_equal(STEP(0xf3, 0xaa), EMUL_PARTIAL);
+    assert_int_equal(v->pending_debug, BIT(14));
+    assert_int_equal(v->gpr[RCX], 2);
+    assert_int_equal(v->rip, 0x200);
+    assert_int_equal(STEP(0xf3, 0xaa), EMUL_PARTIAL);
+    expect_done(STEP(0xf3, 0xaa), 2);
+    /* POPF that sets TF does not trap; the one that clears it does. */
+    v->pending_debug = 0;
+    v->rflags &= ~(u64)RFLAGS_TF;
+    v->gpr[RSP] = 0x6000;
+    *(u32 *)(host_guest.ram + 0x6000) = RFLAGS_TF;
+    *(u32 *)(host_guest.ram + 0x6004) = 0;
+    expect_done(STEP(0x9d), 1);
+    assert_true(v->rflags & RFLAGS_TF);
+    assert_int_equal(v->pending_debug, 0);
+    expect_done(STEP(0x9d), 1);
+    assert_int_equal(v->pending_debug, BIT(14));
+}
+
+static void shadows(void **state)
+{
+    v = guest_init(MODE_REAL, false);
+    expect_done(STEP(0xfb), 1);
+    assert_int_equal(v->interruptibility, BLOCKING_BY_STI);
+    expect_done(STEP(0xfb), 1); /* IF was set: no shadow */
+    assert_int_equal(v->interruptibility, 0);
+    expect_done(STEP(0x8e, 0xd0), 2); /* mov ss, ax */
+    assert_int_equal(v->interruptibility, BLOCKING_BY_MOV_SS);
+    expect_done(STEP(0x8e, 0xd0), 2); /* the second in a row has none */
+    assert_int_equal(v->interruptibility, 0);
+    v->gpr[RSP] = 0x100;
+    expect_done(STEP(0x17), 1); /* pop ss */
+    assert_int_equal(v->interruptibility, BLOCKING_BY_MOV_SS);
+    expect_done(STEP(0x90), 1);
+    assert_int_equal(v->interruptibility, 0);
+    expect_done(STEP(0x8e, 0xd8), 2); /* mov ds: none */
+    assert_int_equal(v->interruptibility, 0);
+    v->interruptibility = BLOCKING_BY_NMI | BLOCKING_BY_STI;
+    expect_done(STEP(0x90), 1);
+    assert_int_equal(v->interruptibility, BLOCKING_BY_NMI);
+    v->interruptibility = BLOCKING_BY_STI; /* a fault changes nothing */
+    v->seg[SEG_DS].limit = 0;
+    expect_event(STEP(0xa1, 0x00, 0x10), VECTOR_GP, 0);
+    assert_int_equal(v->interruptibility, BLOCKING_BY_STI);
+}
+
+/* ---- the interrupt flag and its relatives ---- */
+
+struct interrupt_case {
+    enum guest_mode mode;
+    bool user;
+    u64 flags, cr4;
+    s8 sti, cli; /* 1: IF changes, 2: VIF changes, 0: #GP */
+};
+
+static void interrupt_flag(void **state)
+{
+    static const struct interrupt_case cases[] = {
+        {MODE_REAL, false, 0, 0, 1, 1},
+        {MODE_32, false, 0, 0, 1, 1},
+        {MODE_32, true, RFLAGS_IOPL, 0, 1, 1},
+        {MODE_32, true, 2 << RFLAGS_IOPL_SHIFT, 0, 0, 0},
+        {MODE_64, true, 0, CR4_PVI, 2, 2},
+        {MODE_64, true, RFLAGS_VIP, CR4_PVI, 0, 2},
+        {MODE_64, true, 0, CR4_VME, 0, 0},
+        {MODE_V86, true, RFLAGS_IOPL, 0, 1, 1},
+        {MODE_V86, true, 0, 0, 0, 0},
+        {MODE_V86, true, 0, CR4_VME, 2, 2},
+        {MODE_V86, true, RFLAGS_VIP, CR4_VME, 0, 2},
+        {MODE_V86, true, 0, CR4_PVI, 0, 0},
+        {MODE_V86, true, RFLAGS_IOPL | RFLAGS_VIP, CR4_VME, 1, 1},
+    };
+    for (u32 i = 0; i < COUNT_OF(cases); i++) {
+        for (u32 set = 0; set < 2; set++) {
+            s8 expected = set ? cases[i].sti : cases[i].cli;
+            v = guest_init(cases[i].mode, cases[i].user);
+            v->rflags |= cases[i].flags | (set ? 0 : RFLAGS_IF | RFLAGS_VIF);
+            v->cr4 |= cases[i].cr4;
+            u64 before = v->rflags;
+            enum emul_status status = set ? STEP(0xfb) : STEP(0xfa);
+            if (expected == 0)
+                expect_event(status, VECTOR_GP, 0);
+            else
+                expect_done(status, 1);
+            u64 changed = expected == 0 ? 0 : expected == 1 ? RFLAGS_IF : RFLAGS_VIF;
+            assert_true((before ^ v->rflags) == changed);
+            assert_int_equal(v->interruptibility, set && expected == 1 ? BLOCKING_BY_STI : 0);
+        }
+    }
+}
+
+/* POPF: which flags change, by mode, CPL, IOPL and operand size (SDM "POPF"). */
+static void popf(void **state)
+{
+    static const struct {
+        enum guest_mode mode;
+        bool user;
+        u64 flags, cr4;
+        u32 prefix;  /* operand-size prefix */
+        s64 changes; /* -1: #GP */
+    } cases[] = {
+        {MODE_REAL, false, 0, 0, 0, 0x7fd5},
+        {MODE_REAL, false, 0, 0, 1, 0x247fd5},
+        {MODE_32, false, 0, 0, 0, 0x247fd5},
+        {MODE_32, true, 0, 0, 0, 0x244dd5},
+        {MODE_32, true, RFLAGS_IOPL, 0, 0, 0x244fd5},
+        {MODE_64, true, 0, 0, 1, 0x4dd5},
+        {MODE_V86, true, RFLAGS_IOPL, 0, 0, 0x4fd5},
+        {MODE_V86, true, RFLAGS_IOPL, 0, 1, 0x244fd5},
+        {MODE_V86, true, 0, 0, 0, -1},
+        {MODE_V86, true, 0, CR4_VME, 1, -1},
+    };
+    for (u32 i = 0; i < COUNT_OF(cases); i++) {
+        v = guest_init(cases[i].mode, cases[i].user);
+        u64 before = v->rflags |= cases[i].flags;
+        v->cr4 |= cases[i].cr4;
+        v->gpr[RSP] = 0x6000;
+        u64 image = ~before;
+        memcpy(host_guest.ram + v->seg[SEG_SS].base + 0x6000, &image, 8);
+        enum emul_status status = cases[i].prefix ? STEP(0x66, 0x9d) : STEP(0x9d);
+        if (cases[i].changes < 0) {
+            expect_event(status, VECTOR_GP, 0);
+            assert_true(v->rflags == before);
+            assert_int_equal(v->gpr[RSP], 0x6000);
+        } else {
+            assert_int_equal(status, EMUL_DONE);
+            assert_true((v->rflags ^ before) == (u64)cases[i].changes);
+        }
+    }
+}
+
+/* Below IOPL 3 with CR4.VME, IF in the image is VIF (SDM "Virtual-8086 Mode Extensions"). */
+static void vme_flags(void **state)
+{
+    u16 *stack;
+    v = guest_init(MODE_V86, true);
+    v->cr4 |= CR4_VME;
+    v->rflags |= RFLAGS_IF;
+    v->gpr[RSP] = 0x6000;
+    stack = (u16 *)(host_guest.ram + v->seg[SEG_SS].base + 0x6000);
+    expect_done(STEP(0x9c), 1);
+    assert_int_equal(stack[-1], RFLAGS_FIXED1 | RFLAGS_IOPL);
+    v->rflags |= RFLAGS_VIF;
+    v->gpr[RSP] = 0x6000;
+    expect_done(STEP(0x9c), 1);
+    assert_int_equal(stack[-1], RFLAGS_FIXED1 | RFLAGS_IOPL | RFLAGS_IF);
+    stack[-1] = 0;
+    expect_done(STEP(0x9d), 1);
+    assert_true((v->rflags & (RFLAGS_IF | RFLAGS_VIF)) == RFLAGS_IF);
+    stack[0] = RFLAGS_IF;
+    expect_done(STEP(0x9d), 1);
+    assert_true(v->rflags & RFLAGS_VIF);
+    v->gpr[RSP] = 0x6000;
+    v->rflags |= RFLAGS_VIP;
+    expect_event(STEP(0x9d), VECTOR_GP, 0);
+    stack[0] = RFLAGS_TF;
+    expect_event(STEP(0x9d), VECTOR_GP, 0);
+    assert_int_equal(v->gpr[RSP], 0x6000);
+}
+
+/* ---- segment registers ---- */
+
+static void segment_loads(void **state)
+{
+    v = guest_init(MODE_REAL, false);
+    v->gpr[RAX] = 0x1234;
+    v->seg[SEG_DS].limit = 0xffffffff; /* stays (SDM "Real-Address Mode") */
+    expect_done(STEP(0x8e, 0xd8), 2);
+    assert_int_equal(v->seg[SEG_DS].selector, 0x1234);
+    assert_int_equal(v->seg[SEG_DS].base, 0x12340);
+    assert_true(v->seg[SEG_DS].limit == 0xffffffff);
+    v->seg[SEG_DS].base = 0x10000;
+    memcpy(host_guest.ram + 0x13000, "\x78\x56\x00\x40", 4);
+    expect_done(STEP(0xc4, 0x1e, 0x00, 0x30), 4); /* les bx, [0x3000] */
+    assert_int_equal(v->gpr[RBX], 0x5678);
+    assert_int_equal(v->seg[SEG_ES].base, 0x40000);
+    v = guest_init(MODE_V86, true);
+    v->gpr[RAX] = 0x1234;
+    expect_done(STEP(0x8e, 0xc0), 2);
+    assert_int_equal(v->seg[SEG_ES].access, 0xf3);
+    assert_int_equal(v->seg[SEG_ES].limit, 0xffff);
+    v = guest_init(MODE_32, false);
+    assert_int_equal(STEP(0x8e, 0xd8), EMUL_UNSUPPORTED);
+    assert_int_equal(STEP(0x1f), EMUL_UNSUPPORTED);
+    assert_int_equal(STEP(0xc4, 0x1e), EMUL_UNSUPPORTED);
+    expect_done(STEP(0x8c, 0xd8), 2); /* reading one is no matter: zero-extended */
+    assert_int_equal(v->gpr[RAX], v->seg[SEG_DS].selector);
+}
+
+/* ---- what must match, what is refused ---- */
+
+static void expectations(void **state)
+{
+    static const u8 in[] = {0x66, 0xed}, mov[] = {0x8b, 0x03}, nop[] = {0x90}, none[] = {0x0f, 0x0a};
+    struct emul_expect expect = {.kind = EXPECT_IN, .port = 0x70, .size = 2};
+    struct insn insn;
+    v = guest_init(MODE_64, false);
+    v->gpr[RDX] = 0x70;
+    guest_code(0x200, in, sizeof(in));
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_DONE);
+    assert_int_equal(insn.length, 2);
+    host_guest.record[0] = 0;
+    for (u32 i = 0; i < 4; i++) {
+        guest_code(0x200, in, sizeof(in));
+        expect = (struct emul_expect){
+            .kind = i == 2 ? EXPECT_OUT : EXPECT_IN, .port = i == 0 ? 0x71 : 0x70, .size = i == 1 ? 1 : 2};
+        if (i == 3)
+            expect = (struct emul_expect){.kind = EXPECT_MEMORY};
+        assert_int_equal(emul_step(v, &expect, &insn), EMUL_MISMATCH);
+        assert_int_equal(v->rip, 0x200);
+    }
+    assert_string_equal(host_guest.record, "");
+    expect = (struct emul_expect){.kind = EXPECT_MEMORY};
+    v->gpr[RBX] = 0x5000;
+    guest_code(0x200, mov, sizeof(mov));
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_DONE);
+    guest_code(0x200, nop, sizeof(nop));
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_MISMATCH);
+    guest_code(0x200, none, sizeof(none)); /* no instruction at all: the guest will find that out by itself */
+    v->event.valid = false;
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_MISMATCH);
+    assert_false(v->event.valid);
+    expect = (struct emul_expect){.kind = EXPECT_OP, .op = OP_NOP};
+    guest_code(0x200, nop, sizeof(nop));
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_DONE);
+    expect.op = OP_CPUID;
+    guest_code(0x200, nop, sizeof(nop));
+    assert_int_equal(emul_step(v, &expect, &insn), EMUL_MISMATCH);
+}
+
+static void refused(void **state)
+{
+    static const u8 codes[][4] = {
+        {0x0f, 0xa2},
+        {0x0f, 0x32},
+        {0x0f, 0x30},
+        {0x0f, 0x01, 0xd1},
+        {0x0f, 0x01, 0xc1},
+        {0x0f, 0x06},
+        {0x0f, 0x01, 0xf0},
+        {0x0f, 0x01, 0xe0},
+        {0xf4},
+        {0x0f, 0x01, 0x38},
+        {0x0f, 0x08},
+        {0x0f, 0x09},
+        {0xff, 0x28},
+        {0xff, 0x18},
+        {0xcb},
+        {0xcf},
+        {0xcd, 0x80},
+        {0xcc},
+        {0xf1},
+        {0x0f, 0x22, 0xc0},
+        {0x0f, 0x20, 0xc0},
+        {0x0f, 0x21, 0xc0},
+        {0x0f, 0x23, 0xc0},
+        {0xd9, 0x00},
+        {0x0f, 0x05},
+    };
+    v = guest_init(MODE_64, false);
+    for (u32 i = 0; i < COUNT_OF(codes); i++) {
+        struct vcpu before;
+        guest_code(0x200, codes[i], 4);
+        before = *v;
+        assert_int_equal(guest_step(codes[i], 4), EMUL_UNSUPPORTED);
+        assert_memory_equal(&before, v, sizeof(before));
+    }
+    v->cr4 |= CR4_CET;
+    assert_int_equal(STEP(0xc3), EMUL_UNSUPPORTED);
+    assert_int_equal(STEP(0xe8, 0, 0, 0, 0), EMUL_UNSUPPORTED);
+    assert_int_equal(STEP(0xff, 0xe0), EMUL_UNSUPPORTED);
+}
+
+static void undecodable(void **state)
+{
+    u8 too_long[16];
+    v = guest_init(MODE_64, false);
+    expect_event(STEP(0x0f, 0x0a), VECTOR_UD, -1);
+    expect_event(STEP(0xf0, 0x90), VECTOR_UD, -1);
+    memset(too_long, 0x66, sizeof(too_long));
+    expect_event(guest_step(too_long, sizeof(too_long)), VECTOR_GP, 0);
+}
+
+/* Bytes are fetched from the next page only when the instruction reaches there. */
+static void fetch_border(void **state)
+{
+    static const struct emul_expect any = {.kind = EXPECT_ANY};
+    static const u8 mov[] = {0xb8, 1, 2, 3, 4};
+    struct insn insn;
+    v = guest_init(MODE_64, false);
+    guest_page(0x7000, 0x7000, 0);
+    guest_code(0x6ffb, mov, 5);
+    assert_int_equal(emul_step(v, &any, &insn), EMUL_DONE);
+    assert_int_equal(v->rip, 0x7000);
+    guest_code(0x6ffc, mov, 4);
+    assert_int_equal(emul_step(v, &any, &insn), EMUL_EVENT);
+    assert_int_equal(v->cr2, 0x7000);
+    assert_int_equal(insn.length, 0);
+    guest_page(0x7000, 0x20000, 7);
+    host_guest.ram[0x20000] = 9;
+    v->gpr[RAX] = 0;
+    assert_int_equal(emul_step(v, &any, &insn), EMUL_DONE);
+    assert_int_equal(v->gpr[RAX], 0x09030201);
+    assert_int_equal(v->rip, 0x7001);
+}
+
+/* ---- the rest ---- */
+
+static void stack_wrap(void **state)
+{
+    v = guest_init(MODE_REAL, false);
+    v->gpr[RSP] = 0xabcd0000;
+    v->gpr[RAX] = 0x1122;
+    expect_done(STEP(0x50), 1);
+    assert_true(v->gpr[RSP] == 0xabcdfffe);
+    assert_int_equal(*(u16 *)(host_guest.ram + 0x2fffe), 0x1122);
+    v->gpr[RSP] = 1;
+    expect_event(STEP(0x50), VECTOR_SS, 0);
+    assert_int_equal(v->gpr[RSP], 1);
+    v->gpr[RSP] = 8; /* PUSHA wraps between two elements */
+    expect_done(STEP(0x60), 1);
+    assert_int_equal(v->gpr[RSP], 0xfff8);
+    v->gpr[RSP] = 9;
+    expect_event(STEP(0x60), VECTOR_SS, 0);
+    assert_int_equal(v->gpr[RSP], 9);
+}
+
+static void jump_limits(void **state)
+{
+    v = guest_init(MODE_16, false);
+    expect_done(STEP(0xe9, 0xfd, 0xfd), 3 - 0x203); /* jmp 0 */
+    v->seg[SEG_CS].limit = 0x3ff;
+    v->gpr[RCX] = 5;
+    expect_event(STEP(0xe9, 0xfd, 0x01), VECTOR_GP, 0); /* 0x400 */
+    v->seg[SEG_CS].limit = 0x20f;
+    expect_event(STEP(0xe2, 0x7f), VECTOR_GP, 0);
+    assert_int_equal(v->gpr[RCX], 5); /* LOOP that faults has not counted */
+    v = guest_init(MODE_64, false);
+    v->gpr[RSP] = 0x6000;
+    *(u64 *)(host_guest.ram + 0x6000) = 0x800000000000;
+    expect_event(STEP(0xc3), VECTOR_GP, 0);
+    assert_int_equal(v->gpr[RSP], 0x6000);
+    v->gpr[RAX] = 0x800000000000;
+    expect_event(STEP(0xff, 0xd0), VECTOR_GP, 0);
+    assert_int_equal(v->gpr[RSP], 0x6000);
+}
+
+static void time_stamp(void **state)
+{
+    v = guest_init(MODE_64, true);
+    host_guest.now = 0x123456789a;
+    host_guest.tsc_aux = 42;
+    expect_done(STEP(0x0f, 0x31), 2);
+    assert_int_equal(v->gpr[RAX], 0x3456789b);
+    assert_int_equal(v->gpr[RDX], 0x12);
+    expect_done(STEP(0x0f, 0x01, 0xf9), 3);
+    assert_int_equal(v->gpr[RCX], 42);
+    v->cr4 |= CR4_TSD;
+    expect_event(STEP(0x0f, 0x31), VECTOR_GP, 0);
+    v = guest_init(MODE_REAL, false);
+    v->cr4 |= CR4_TSD;
+    expect_done(STEP(0x0f, 0x31), 2);
+}
+
+static volatile bool stop;
+
+static void *bump(void *counter)
+{
+    for (u32 i = 0; i < 200000; i++)
+        __atomic_fetch_add((u32 *)counter, 1, __ATOMIC_SEQ_CST);
+    stop = true;
+    return NULL;
+}
+
+/* LOCK is atomic against another CPU that touches the same RAM. */
+static void lock_is_atomic(void **state)
+{
+    pthread_t other;
+    u32 mine = 0;
+    v = guest_init(MODE_64, false);
+    u32 *counter = (u32 *)(host_guest.ram + 0x5000);
+    *counter = 0;
+    v->gpr[RBX] = 0x5000;
+    stop = false;
+    assert_int_equal(pthread_create(&other, NULL, bump, counter), 0);
+    for (; !stop || mine < 1000; mine++)
+        assert_int_equal(STEP(0xf0, 0xff, 0x03), EMUL_DONE); /* lock inc dword [rbx] */
+    pthread_join(other, NULL);
+    assert_int_equal(*counter, 200000 + mine);
+}
+
+/* Every op has a handler, and the list of those refused is the one that is meant. */
+static void every_op(void **state)
+{
+    u32 refused_count = 0;
+    for (u32 op = 0; op < OP_COUNT; op++) {
+        assert_non_null(interp_handler_of(op));
+        refused_count += interp_handler_of(op) == interp_refused;
+    }
+    assert_int_equal(refused_count, 1 + 12 + 8);
+    assert_ptr_equal(interp_handler_of(OP_COUNT), interp_refused);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(port_forms),   cmocka_unit_test(port_permission),  cmocka_unit_test(port_bitmap_paging),
+        cmocka_unit_test(port_modes),   cmocka_unit_test(port_strings),     cmocka_unit_test(string_faults),
+        cmocka_unit_test(string_time),  cmocka_unit_test(string_real_mode), cmocka_unit_test(mmio_once),
+        cmocka_unit_test(mmio_vector),  cmocka_unit_test(own_region),       cmocka_unit_test(completion),
+        cmocka_unit_test(single_step),  cmocka_unit_test(shadows),          cmocka_unit_test(interrupt_flag),
+        cmocka_unit_test(popf),         cmocka_unit_test(vme_flags),        cmocka_unit_test(segment_loads),
+        cmocka_unit_test(expectations), cmocka_unit_test(refused),          cmocka_unit_test(undecodable),
+        cmocka_unit_test(fetch_border), cmocka_unit_test(stack_wrap),       cmocka_unit_test(jump_limits),
+        cmocka_unit_test(time_stamp),   cmocka_unit_test(lock_is_atomic),   cmocka_unit_test(every_op),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
