@@ -89,12 +89,6 @@ static void user_read_dr(word unused) { (void)read_dr0(); }
         check("dr.step-count-" name, steps, 4);                                                                        \
     } while (0)
 
-#if defined(__x86_64__)
-#define STACK_POINTER "rsp"
-#else
-#define STACK_POINTER "esp"
-#endif
-
 static u8 bytes[16];
 
 static void steps_over_exits(void)

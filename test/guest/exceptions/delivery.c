@@ -67,12 +67,6 @@ static void on_ipi(struct frame *frame)
         __asm__ volatile("xchg %0, %%" STACK_POINTER "; " insn "; xchg %0, %%" STACK_POINTER : "+r"(sp_) : : "memory", "cc"); \
     } while (0)
 
-#if defined(__x86_64__)
-#define STACK_POINTER "rsp"
-#else
-#define STACK_POINTER "esp"
-#endif
-
 void exceptions_delivery(void)
 {
     word base = frame_buffer();

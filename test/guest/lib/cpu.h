@@ -38,6 +38,13 @@ struct frame {
     word sp, ss; /* in 32 bits only when it came from CPL 3 */
 };
 
+/* For the asm statements that move the stack. */
+#if defined(__x86_64__)
+#define STACK_POINTER "rsp"
+#else
+#define STACK_POINTER "esp"
+#endif
+
 struct table_register {
     u16 limit;
     word base;

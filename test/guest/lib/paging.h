@@ -23,6 +23,9 @@ void paging_off(void); /* 32 bits only */
 /* The entry that maps the 4 KiB page at `address`; splits the large page around it. Flush with invlpg(). */
 volatile word *page_entry(word address);
 
+/* The entry above it: of the page directory that maps the 2 or 4 MiB around `address`. */
+volatile word *directory_entry(word address);
+
 /* Fresh, page-aligned, zeroed memory inside the image (a few dozen pages in all). */
 void *page_take(void);
 

@@ -4,7 +4,7 @@
 #include "test/guest/lib/paging.h"
 
 static u8 pages[48 * PAGE_SIZE] __attribute__((aligned(4096)));
-static u32 directory[1024] __attribute__((aligned(4096)));
+static word directory[1024] __attribute__((aligned(4096)));
 static u32 taken;
 
 void *page_take(void)
@@ -30,14 +30,16 @@ void paging_off(void) { write_cr0(read_cr0() & ~(word)CR0_PG); }
 
 volatile word *page_entry(word address)
 {
-    u32 *pde = &directory[address >> 22];
+    word *pde = &directory[address >> 22];
     if (*pde & PAGE_PS) {
-        u32 *table = page_take();
+        word *table = page_take();
         for (u32 i = 0; i < 1024; i++)
             table[i] = (*pde & 0xffc00000u) | i << 12 | PAGE_U | PAGE_W | PAGE_P;
-        *pde = (u32)table | PAGE_U | PAGE_W | PAGE_P;
+        *pde = (word)table | PAGE_U | PAGE_W | PAGE_P;
         write_cr3(read_cr3());
     }
     word *table = (word *)(*pde & ~0xfffu);
     return &table[address >> 12 & 1023];
 }
+
+volatile word *directory_entry(word address) { return &directory[address >> 22]; }

@@ -3,7 +3,7 @@
 #include "test/guest/lib/cpu.h"
 #include "test/guest/lib/paging.h"
 
-extern u64 pd[4 * 512];
+extern word pd[4 * 512];
 static u8 pages[48 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u32 taken;
 
@@ -20,14 +20,16 @@ void paging_on(void) {}
 
 volatile word *page_entry(word address)
 {
-    u64 *pde = &pd[address >> 21];
+    word *pde = &pd[address >> 21];
     if (*pde & PAGE_PS) {
-        u64 *table = page_take();
-        for (u64 i = 0; i < 512; i++)
-            table[i] = (*pde & ~0x1fffffull) | i << 12 | PAGE_U | PAGE_W | PAGE_P;
-        *pde = (u64)table | PAGE_U | PAGE_W | PAGE_P;
+        word *table = page_take();
+        for (word i = 0; i < 512; i++)
+            table[i] = (*pde & ~0x1ffffful) | i << 12 | PAGE_U | PAGE_W | PAGE_P;
+        *pde = (word)table | PAGE_U | PAGE_W | PAGE_P;
         write_cr3(read_cr3());
     }
-    word *table = (word *)(*pde & ~0xfffull);
+    word *table = (word *)(*pde & ~0xffful);
     return &table[address >> 12 & 511];
 }
+
+volatile word *directory_entry(word address) { return &pd[address >> 21]; }
