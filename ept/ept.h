@@ -69,7 +69,7 @@ struct ept {
     bool flush;
     struct ept_counts counts;
 
-    struct range clear[EPT_CLEAR_MAX]; /* RAM without holes, largest first: the window looks here */
+    struct range clear[EPT_CLEAR_MAX]; /* RAM without holes, largest first (empty if there is none) */
     u32 clear_count;
     u32 device_tables;                    /* tables whose region has no RAM */
     u64 hand;                             /* where the search for a table to give up goes on */

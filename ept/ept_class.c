@@ -166,7 +166,7 @@ static void cut_from_clear(struct ept *ept, struct range hole)
 
 /*
  * Works out ept->clear. It cannot overflow: each cut adds at most one range. Largest first, because that is where most
- * accesses are; the order matters to nobody else.
+ * accesses are; with none, the first is empty.
  */
 void ept_find_clear(struct ept *ept)
 {
@@ -175,6 +175,8 @@ void ept_find_clear(struct ept *ept)
         ept->clear[i] = ept->ram[i];
     for (u32 i = 0; i < ept->hole_count; i++)
         cut_from_clear(ept, ept->holes[i]);
+    if (!ept->clear_count)
+        ept->clear[0] = (struct range){0, 0};
     for (u32 i = 1; i < ept->clear_count; i++) {
         struct range range = ept->clear[i];
         u32 j = i;

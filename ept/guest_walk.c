@@ -233,21 +233,127 @@ static bool set_flags(struct walk *walk)
     return true;
 }
 
+/* Directly mapped RAM. The length and not the end: one subtraction then tells whether an address is inside. */
+struct piece {
+    u64 start, length;
+};
+
+static inline struct piece direct_part(const struct window *window, struct range range)
+{
+    return (struct piece){range.start, min_u64(range.end, window->physmap.direct_end) - range.start};
+}
+
+/* The piece around `at`; one of no length if there is none. */
+static __attribute__((noinline)) struct piece direct_ram(const struct window *window, u64 at)
+{
+    const struct range *clear = window->ept->clear, *end = clear + window->ept->clear_count;
+    for (; clear != end; clear++) {
+        if (at - clear->start < clear->end - clear->start && at < window->physmap.direct_end)
+            return direct_part(window, *clear);
+    }
+    return (struct piece){0, 0};
+}
+
+/* The bits of CR4 that make a user page special for this access. */
+static u64 special_for_user_pages(const struct walk_request *request)
+{
+    if (request->access == WALK_FETCH)
+        return request->user ? 0 : CR4_SMEP;
+    return request->user ? CR4_PKE : CR4_SMAP | CR4_PKE;
+}
+
+/* What the straight path keeps in registers. */
+struct straight {
+    u64 linear, entry, all;
+    u64 need, mask;   /* (entry & mask) == need, or the entry is a matter for the full walk */
+    struct piece ram; /* where the last entry was; the next is not far */
+    const char *direct;
+    struct walk_entry *out;
+};
+
+/* One level; the arguments are constants after inlining. `also`: more bits that must be clear. False: look closely. */
+static inline __attribute__((always_inline)) bool straight_step(struct straight *s, const struct window *window,
+                                                                unsigned shift, u64 also)
+{
+    u64 at = (s->entry & ENTRY_ADDRESS) | ((s->linear >> (shift - 3)) & 0xff8);
+    if (__builtin_expect(at - s->ram.start >= s->ram.length, 0)) {
+        s->ram = direct_ram(window, at);
+        if (!s->ram.length)
+            return false;
+    }
+    s->entry = *(const volatile u64 *)(s->direct + at);
+    *s->out++ = (struct walk_entry){gpa(at), s->entry};
+    s->all &= s->entry;
+    return (s->entry & (s->mask | also)) == s->need;
+}
+
+static inline __attribute__((always_inline)) bool straight_end(const struct straight *s, struct walk_result *result,
+                                                               unsigned shift)
+{
+    u64 size = 1ull << shift;
+    result->gpa = gpa((s->entry & ENTRY_ADDRESS & ~(size - 1)) | (s->linear & (size - 1)));
+    result->page_size = size;
+    result->error_code = 0;
+    result->depth = (u32)(s->out - result->entries);
+    return true;
+}
+
+/*
+ * The straight path, which nearly every walk takes: four levels, in RAM that is mapped in one piece, flags set already,
+ * permitted without a second thought, 4 KiB or 2 MiB. False: nothing is decided, walk with care.
+ */
+static bool walk_straight(const struct vcpu *v, const struct window *window, const struct walk_request *request,
+                          struct walk_result *result)
+{
+    u64 wrong = ENTRY_ADDRESS & (~0ull << window->ept->config.physical_bits);
+    struct straight s = {.linear = request->linear.at, .entry = v->cr3, .all = ~0ull, .need = ENTRY_P | ENTRY_A};
+    if (request->user)
+        s.need |= ENTRY_U;
+    if (request->access == WALK_WRITE)
+        s.need |= ENTRY_W;
+    if (request->access == WALK_FETCH || !(v->efer & EFER_NXE))
+        wrong |= ENTRY_XD;
+    s.mask = s.need | wrong;
+    s.direct = window->physmap.direct;
+    if (window->ept->clear[0].start < window->physmap.direct_end)
+        s.ram = direct_part(window, window->ept->clear[0]); /* the largest comes first */
+    s.out = result->entries;
+    unsigned shift = 21;
+    if (!straight_step(&s, window, 39, ENTRY_PS) || !straight_step(&s, window, 30, ENTRY_PS) ||
+        !straight_step(&s, window, 21, 0))
+        return false;
+    if (!(s.entry & ENTRY_PS)) {
+        shift = 12;
+        if (!straight_step(&s, window, 12, 0))
+            return false;
+    } else if (s.entry & BITS(20, 13)) {
+        return false;
+    }
+    if (request->access == WALK_WRITE && !(s.entry & ENTRY_D))
+        return false;
+    if ((s.all & ENTRY_U) && (v->cr4 & special_for_user_pages(request)))
+        return false;
+    return shift == 12 ? straight_end(&s, result, 12) : straight_end(&s, result, 21);
+}
+
 static enum walk_status walk_off(const struct walk_request *request, struct walk_result *result)
 {
     result->gpa = gpa((u32)request->linear.at);
     result->page_size = PAGE_SIZE;
-    result->depth = 0;
+    result->error_code = result->depth = 0;
     return WALK_OK;
 }
 
 enum walk_status guest_walk(struct vcpu *v, const struct window *window, const struct walk_request *request,
                             struct walk_result *result)
 {
-    vcpu_need(v, PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER);
-    result->error_code = 0;
+    if (~v->have & (PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER))
+        vcpu_need(v, PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER);
     if (!(v->cr0 & CR0_PG))
         return walk_off(request, result);
+    if ((v->efer & EFER_LMA) && !(v->cr4 & CR4_LA57) && walk_straight(v, window, request, result))
+        return WALK_OK;
+    result->error_code = 0;
     struct walk walk = {
         .window = window,
         .request = request,

@@ -282,6 +282,15 @@ static u64 scene_entry(struct scene *s)
     return entry;
 }
 
+/* What stands where the reference does not go: nothing, or entries that a walker who goes wrong would believe. */
+static void scene_background(struct scene *s)
+{
+    u8 fill = scene_byte(s);
+    u64 entry = fill & 1 ? (SCENE_TABLES + (fill >> 4) * PAGE_SIZE) | 0x67 : 0;
+    for (u64 at = 0; at < SCENE_TABLES_SIZE; at += 8)
+        memcpy(scene_memory + SCENE_TABLES + at, &entry, 8);
+}
+
 /* Follows the linear address through the tables and puts an entry wherever the walk will look. */
 static void scene_tables(struct scene *s)
 {
@@ -389,14 +398,16 @@ static bool walk_scenario(const u8 *data, size_t size)
     if (!standing)
         scene_machine(&s);
     standing = true;
-    memset(scene_memory + SCENE_TABLES, 0, SCENE_TABLES_SIZE);
     s.data = data;
     s.size = size;
+    scene_background(&s);
     scene_mode(&s);
     if (reference_mode(&s.v) != REFERENCE_OFF)
         scene_tables(&s);
     for (u32 i = 0; i < 4; i++) {
         scene_request(&s);
+        s.window.physmap.direct = scene_memory;
+        s.window.physmap.direct_end = i == 1 ? 0 : SCENE_RAM;
         scene_compare(&s);
     }
     return reference_walk(&s).ok;

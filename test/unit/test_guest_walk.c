@@ -57,6 +57,15 @@ static int set_up(void **state)
     return 0;
 }
 
+/* The same with the tables directly mapped, so that the straight path is tried first. */
+static int set_up_direct(void **state)
+{
+    set_up(state);
+    s.window.physmap.direct = scene_memory;
+    s.window.physmap.direct_end = SCENE_RAM;
+    return 0;
+}
+
 static enum walk_status walk(u64 linear, enum walk_access access, bool user)
 {
     s.request.linear = gva(linear);
@@ -298,6 +307,19 @@ static void tables_in_exeunt_are_ones(void **state)
     assert_int_equal(s.ept.counts.own_writes, 0);
 }
 
+static void trapped_memory_is_not_read_behind_the_policy(void **state)
+{
+    struct range all = {0, SCENE_RAM};
+    expect_page(LINEAR, PAGE | 0x234, 4 * KIB);
+    assert_int_equal(ept_add_hole(&s.ept, all), EPT_OK);
+    expect_fault(WALK_READ, false, 9);
+    ept_remove_hole(&s.ept, all);
+    expect_page(LINEAR, PAGE | 0x234, 4 * KIB);
+    assert_int_equal(ept_add_hole(&s.ept, (struct range){T2, T1}), EPT_OK);
+    expect_fault(WALK_READ, false, 9);
+    assert_int_equal(result.depth, 3);
+}
+
 static void pae_uses_the_registers(void **state)
 {
     s.v.efer = EFER_NXE;
@@ -400,19 +422,33 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(four_levels_and_large_pages, set_up),
+        cmocka_unit_test_setup(four_levels_and_large_pages, set_up_direct),
         cmocka_unit_test_setup(not_present_at_each_level, set_up),
+        cmocka_unit_test_setup(not_present_at_each_level, set_up_direct),
         cmocka_unit_test_setup(reserved_bits_fault, set_up),
+        cmocka_unit_test_setup(reserved_bits_fault, set_up_direct),
         cmocka_unit_test_setup(user_and_writable_are_the_and_of_all_levels, set_up),
+        cmocka_unit_test_setup(user_and_writable_are_the_and_of_all_levels, set_up_direct),
         cmocka_unit_test_setup(smep_and_smap, set_up),
+        cmocka_unit_test_setup(smep_and_smap, set_up_direct),
         cmocka_unit_test_setup(protection_keys, set_up),
+        cmocka_unit_test_setup(protection_keys, set_up_direct),
         cmocka_unit_test_setup(accessed_and_dirty, set_up),
+        cmocka_unit_test_setup(accessed_and_dirty, set_up_direct),
         cmocka_unit_test_setup(a_lost_race_walks_again, set_up),
         cmocka_unit_test_setup(memory_that_never_holds_still_ends_the_walk, set_up),
         cmocka_unit_test_setup(tables_in_exeunt_are_ones, set_up),
+        cmocka_unit_test_setup(tables_in_exeunt_are_ones, set_up_direct),
+        cmocka_unit_test_setup(trapped_memory_is_not_read_behind_the_policy, set_up),
+        cmocka_unit_test_setup(trapped_memory_is_not_read_behind_the_policy, set_up_direct),
         cmocka_unit_test_setup(pae_uses_the_registers, set_up),
+        cmocka_unit_test_setup(pae_uses_the_registers, set_up_direct),
         cmocka_unit_test_setup(thirty_two_bits, set_up),
+        cmocka_unit_test_setup(thirty_two_bits, set_up_direct),
         cmocka_unit_test_setup(no_paging_and_no_fifth_level, set_up),
+        cmocka_unit_test_setup(no_paging_and_no_fifth_level, set_up_direct),
         cmocka_unit_test_setup(only_what_matters_is_fetched, set_up),
+        cmocka_unit_test_setup(only_what_matters_is_fetched, set_up_direct),
         cmocka_unit_test(equals_the_reference_on_random_scenes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
