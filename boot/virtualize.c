@@ -79,6 +79,9 @@ void boot_check_vmx(struct boot *boot, struct cpu *cpu)
     lift_cpuid_limit();
     check_feature_control();
     caps_read(&boot->caps, read_msr);
+    u64 ignored;
+    if (!vmx_rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &ignored))
+        caps_drop_perf_global_ctrl(&boot->caps);
     struct policy_needs needs = {
         .hlt = boot->options.trap.hlt,
         .tsc = boot->options.trap.tsc,

@@ -69,6 +69,12 @@ void caps_read(struct vmx_caps *caps, u64 (*rdmsr)(u32 msr))
     caps->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
 }
 
+void caps_drop_perf_global_ctrl(struct vmx_caps *caps)
+{
+    caps->vm_exit &= ~((u64)VM_EXIT_LOAD_PERF_GLOBAL_CTRL << 32);
+    caps->vm_entry &= ~((u64)VM_ENTRY_LOAD_PERF_GLOBAL_CTRL << 32);
+}
+
 /* One control word on its way from what is allowed to what is set. */
 struct word {
     u64 must; /* allowed-0 settings */
