@@ -479,7 +479,7 @@ static void op_names(void **state)
 /* Binary search needs it. */
 static void vex_rows_are_sorted(void **state)
 {
-    enum { NONE, PREFIX_NP = 0, PREFIX_P66, PREFIX_PF3, PREFIX_PF2 };
+    enum { PREFIX_NP, PREFIX_P66, PREFIX_PF3, PREFIX_PF2 };
 #define VEX_CLASS(...)
 #define EVEX_CLASS(...)
 #define VEX(map, prefix, opcode, class) (map) << 10 | PREFIX_##prefix << 8 | (opcode),
