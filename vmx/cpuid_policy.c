@@ -455,7 +455,8 @@ static void prepare_patches(struct cpuid_table *table)
     finish_xsave(table);
     table->basic[0x01].patch = PATCH_FEATURES;
     table->basic[0x07].patch = PATCH_STRUCTURED;
-    table->basic[0x0d].patch = PATCH_XSAVE;
+    /* Nobody can read XCR0 where there is no XSAVE. */
+    table->basic[0x0d].patch = cpuid_xcr0_allowed(table) ? PATCH_XSAVE : PATCH_NONE;
     table->basic[0x19].patch = PATCH_KEY_LOCKER;
     table->extended[1].patch = PATCH_SYSCALL;
 }

@@ -235,6 +235,23 @@ static void pairs_and_dependencies(void **state)
     assert_true(listed(&report.missing, "Single-context or all-context INVEPT", CONTROL_EPT_VPID));
 }
 
+static void no_perf_global_ctrl(void **state)
+{
+    struct vmx_caps caps = caps_of("corei7_skylake_x"), before = caps;
+    assert_int_equal(caps_negotiate(&caps, &nothing, &controls, &report), CAPS_OK);
+    assert_true(controls.vm_exit & VM_EXIT_LOAD_PERF_GLOBAL_CTRL);
+    assert_true(controls.vm_entry & VM_ENTRY_LOAD_PERF_GLOBAL_CTRL);
+    struct vmx_controls with = controls;
+    caps_drop_perf_global_ctrl(&caps);
+    assert_int_equal(caps_negotiate(&caps, &nothing, &controls, &report), CAPS_OK);
+    assert_int_equal(controls.vm_exit, with.vm_exit & ~(u32)VM_EXIT_LOAD_PERF_GLOBAL_CTRL);
+    assert_int_equal(controls.vm_entry, with.vm_entry & ~(u32)VM_ENTRY_LOAD_PERF_GLOBAL_CTRL);
+    assert_true(listed(&report.absent, "Load IA32_PERF_GLOBAL_CTRL", CONTROL_VM_EXIT));
+    assert_true(listed(&report.absent, "Load IA32_PERF_GLOBAL_CTRL", CONTROL_VM_ENTRY));
+    assert_int_equal(caps.vm_exit ^ before.vm_exit, (u64)VM_EXIT_LOAD_PERF_GLOBAL_CTRL << 32);
+    assert_int_equal(caps.vm_entry ^ before.vm_entry, (u64)VM_ENTRY_LOAD_PERF_GLOBAL_CTRL << 32);
+}
+
 static void basic_information(void **state)
 {
     struct vmx_caps caps = caps_of("corei7_skylake_x");
@@ -389,6 +406,7 @@ int main(void)
         cmocka_unit_test(policy_sets_what_it_asks_for),
         cmocka_unit_test(no_true_msrs),
         cmocka_unit_test(pairs_and_dependencies),
+        cmocka_unit_test(no_perf_global_ctrl),
         cmocka_unit_test(basic_information),
         cmocka_unit_test(all_zeros_and_all_ones),
         cmocka_unit_test(reads_only_msrs_that_exist),

@@ -310,6 +310,27 @@ static void xsave_sizes(void **state)
     assert_int_equal(answer_in(&guest, 0xd, 1, B), 0);
 }
 
+/* As QEMU shows under a KVM without XSAVE: leaf 0DH is there and empty, and XGETBV would be #UD. */
+static void leaf_0d_without_xsave(void **state)
+{
+    static struct made made = {.rows = {{0, 0, {0x16, 1, 2, 3}}, {1, 0, {0, 0, BIT(31), 0}}}, .count = 2};
+    assert_int_equal(cpuid_table_build(&table, read_made, &made, &all), CPUID_OK);
+    assert_int_equal(cpuid_needs(&table, 0xd, 0), 0);
+    assert_int_equal(cpuid_needs(&table, 0xd, 1), 0);
+    /* A leaf that is filled in all the same changes nothing. */
+    static struct made filled = {
+        .rows = {{0, 0, {0xd, 1, 2, 3}},
+                 {1, 0, {0, 0, 0, 0}},
+                 {0xd, 0, {7, 0x340, 0x340, 0}},
+                 {0xd, 1, {0xf, 0, 0, 0}}},
+        .count = 4,
+    };
+    assert_int_equal(cpuid_table_build(&table, read_made, &filled, &all), CPUID_OK);
+    assert_int_equal(cpuid_needs(&table, 0xd, 0), 0);
+    assert_int_equal(cpuid_needs(&table, 0xd, 1), 0);
+    assert_int_equal(cpuid_needs(&table, 0x1234, 1), 0);
+}
+
 /* MPX, and AMX with its alignment, which no captured model has. */
 static void xsave_of_made_processors(void **state)
 {
@@ -573,6 +594,7 @@ int main(void)
         cmocka_unit_test(out_of_range_is_the_highest_basic_leaf),
         cmocka_unit_test(state_is_patched_in),
         cmocka_unit_test(xsave_sizes),
+        cmocka_unit_test(leaf_0d_without_xsave),
         cmocka_unit_test(xsave_of_made_processors),
         cmocka_unit_test(hidden_components_have_no_size),
         cmocka_unit_test(counted_subleaves_end),
