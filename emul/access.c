@@ -18,12 +18,25 @@ struct unaligned64 {
     u64 value;
 } __attribute__((packed, may_alias));
 
+static inline u32 current_privilege(const struct vcpu *v)
+{
+    return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
+}
+
 bool access_canonical(struct vcpu *v, u64 linear)
 {
     u32 spare = 16;
     if (v->vm->linear_bits == 57 && (vcpu_cr4(v) & CR4_LA57))
         spare = 7;
     return (u64)((s64)(linear << spare) >> spare) == linear;
+}
+
+/* All bytes of an operand of up to 64; the common case is one comparison. */
+static inline bool range_canonical(struct vcpu *v, u64 linear, u32 size)
+{
+    if (linear + BIT(47) < BIT(48) - 64)
+        return true;
+    return access_canonical(v, linear) && access_canonical(v, linear + size - 1);
 }
 
 static bool raise_segment(struct vcpu *v, enum segment_name segment)
@@ -42,14 +55,12 @@ u64 access_linear_unchecked(struct vcpu *v, enum segment_name segment, u64 offse
     return offset;
 }
 
-static bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, gva_t *linear)
+static inline bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, gva_t *linear)
 {
     if (segment == SEG_FS || segment == SEG_GS)
         offset += vcpu_segment(v, segment)->base;
     linear->at = offset;
-    if (access_canonical(v, offset) && access_canonical(v, offset + size - 1))
-        return true;
-    return raise_segment(v, segment);
+    return range_canonical(v, offset, size) || raise_segment(v, segment);
 }
 
 /* SDM "Type Checking": what the segment's type allows. Real and virtual-8086 mode check no types. */
@@ -74,7 +85,7 @@ static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset,
                           gva_t *linear)
 {
     const struct segment *seg = vcpu_segment(v, segment);
-    if (vcpu_protected(v) && !vcpu_v86(v))
+    if ((v->cr0 & CR0_PE) && !(v->rflags & RFLAGS_VM))
         if ((seg->access & ACCESS_UNUSABLE) || !type_allows(seg->access, kind))
             return raise_segment(v, segment);
     if (!limit_allows(seg, offset, size))
@@ -83,72 +94,89 @@ static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset,
     return true;
 }
 
+static inline bool to_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
+                             gva_t *linear)
+{
+    if (access_is_64(v))
+        return linear_64(v, segment, offset, size, linear);
+    return linear_legacy(v, segment, offset, size, kind, linear);
+}
+
 bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
                    gva_t *linear)
 {
-    if (vcpu_code_size(v) == CODE_64)
-        return linear_64(v, segment, offset, size, linear);
-    return linear_legacy(v, segment, offset, size, kind, linear);
+    vcpu_need(v, ACCESS_PARTS);
+    return to_linear(v, segment, offset, size, kind, linear);
+}
+
+static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
+{
+    if (!(linear.at & (size - 1)) || size > 8 || !(v->cr0 & CR0_AM) || current_privilege(v) != 3)
+        return true;
+    vcpu_raise_code(v, VECTOR_AC, 0);
+    return false;
 }
 
 /*
  * SDM "Interrupt 17-Alignment Check Exception". Operands of 16 bytes are left out: their instructions either demand
  * alignment by #GP or may ignore it.
  */
-static bool aligned(struct vcpu *v, gva_t linear, u32 size)
+static inline bool aligned(struct vcpu *v, gva_t linear, u32 size)
 {
-    if (!(vcpu_rflags(v) & RFLAGS_AC) || !(linear.at & (size - 1)) || size > 8)
-        return true;
-    if (!(vcpu_cr0(v) & CR0_AM) || vcpu_cpl(v) != 3)
-        return true;
-    vcpu_raise_code(v, VECTOR_AC, 0);
-    return false;
+    return !(v->rflags & RFLAGS_AC) || alignment_slow(v, linear, size);
 }
 
-static bool translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
+bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
 {
-    static const u8 walk_access[] = {[ACCESS_READ] = WALK_READ,
-                                     [ACCESS_WRITE] = WALK_WRITE,
-                                     [ACCESS_MODIFY] = WALK_WRITE,
-                                     [ACCESS_FETCH] = WALK_FETCH};
+    const struct window *window = &v->vm->window;
     struct walk_request request = {
         .linear = linear,
-        .access = walk_access[kind],
-        .user = !implicit && vcpu_cpl(v) == 3,
+        .access = kind == ACCESS_READ    ? WALK_READ
+                  : kind == ACCESS_FETCH ? WALK_FETCH
+                                         : WALK_WRITE,
+        .user = !implicit && current_privilege(v) == 3,
         .implicit = implicit,
     };
     struct walk_result result;
-    if (guest_walk(v, &v->vm->window, &request, &result) != WALK_OK) {
+    if (guest_walk(v, window, &request, &result) != WALK_OK) {
         vcpu_raise_page_fault(v, result.error_code, linear);
         return false;
     }
     piece->at = result.gpa;
-    piece->class = window_find(&v->vm->window, result.gpa, &piece->ptr);
+    piece->ptr = window_ram(window, result.gpa.at);
+    piece->class = piece->ptr ? EPT_CLASS_RAM : window_find(window, result.gpa, &piece->ptr);
     return true;
 }
 
-static bool open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
+/* An operand that goes on in the next page, which may lie anywhere; linear addresses wrap at 4 GiB outside 64-bit code.
+ */
+static bool open_second(struct vcpu *v, gva_t linear, u32 first, enum access_kind kind, bool implicit,
                         struct access_span *span)
+{
+    u64 next = linear.at + first;
+    span->count = 2;
+    span->piece[1].size = span->piece[0].size - first;
+    span->piece[0].size = first;
+    if (!(v->efer & EFER_LMA) || (!implicit && !access_is_64(v)))
+        next = (u32)next;
+    return access_translate(v, gva(next), kind, implicit, &span->piece[1]);
+}
+
+static inline bool open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
+                               struct access_span *span)
 {
     u32 first = PAGE_SIZE - (linear.at & ~PAGE_MASK);
     span->count = 1;
     span->piece[0].size = size;
-    if (!translate(v, linear, kind, implicit, &span->piece[0]))
+    if (!access_translate(v, linear, kind, implicit, &span->piece[0]))
         return false;
-    if (first >= size)
-        return true;
-    span->count = 2;
-    span->piece[0].size = first;
-    span->piece[1].size = size - first;
-    u64 next = linear.at + first;
-    if (!(vcpu_efer(v) & EFER_LMA) || (!implicit && vcpu_code_size(v) != CODE_64))
-        next = (u32)next;
-    return translate(v, gva(next), kind, implicit, &span->piece[1]);
+    return first >= size || open_second(v, linear, first, kind, implicit, span);
 }
 
 bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
                         struct access_span *span)
 {
+    vcpu_need(v, ACCESS_PARTS);
     if (!implicit && kind != ACCESS_FETCH && !aligned(v, linear, size))
         return false;
     return open_linear(v, linear, size, kind, implicit, span);
@@ -158,15 +186,17 @@ bool access_open(struct vcpu *v, enum segment_name segment, u64 offset, u32 size
                  struct access_span *span)
 {
     gva_t linear;
-    return access_linear(v, segment, offset, size, kind, &linear) &&
-           access_open_linear(v, linear, size, kind, false, span);
+    vcpu_need(v, ACCESS_PARTS);
+    return to_linear(v, segment, offset, size, kind, &linear) && aligned(v, linear, size) &&
+           open_linear(v, linear, size, kind, false, span);
 }
 
 bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment_name segment, u64 offset, u32 size,
                       enum access_kind kind, struct access_span *span)
 {
     gva_t linear;
-    if (!access_linear(v, segment, offset, size, kind, &linear) || !aligned(v, linear, size))
+    vcpu_need(v, ACCESS_PARTS);
+    if (!to_linear(v, segment, offset, size, kind, &linear) || !aligned(v, linear, size))
         return false;
     u64 within = linear.at & ~PAGE_MASK;
     struct access_piece *piece = &span->piece[0];
@@ -273,7 +303,19 @@ void access_put(struct vcpu *v, const struct access_span *span, const void *valu
 
 u64 access_get_value(struct vcpu *v, const struct access_span *span)
 {
+    const struct access_piece *piece = &span->piece[0];
     u64 value = 0;
+    if (span->count == 1 && piece->ptr)
+        switch (piece->size) {
+        case 1:
+            return *(const volatile u8 *)piece->ptr;
+        case 2:
+            return ((const volatile struct unaligned16 *)piece->ptr)->value;
+        case 4:
+            return ((const volatile struct unaligned32 *)piece->ptr)->value;
+        case 8:
+            return ((const volatile struct unaligned64 *)piece->ptr)->value;
+        }
     access_get(v, span, &value);
     return value;
 }

@@ -43,6 +43,18 @@ struct access_cursor {
     u8 class;
 };
 
+/* What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. */
+#define ACCESS_PARTS (PART_SEG_CS | PART_SEG_SS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
+
+/* 64-bit code runs. ACCESS_PARTS are there. */
+static inline bool access_is_64(const struct vcpu *v)
+{
+    return (v->seg[SEG_CS].access & ACCESS_L) && (v->efer & EFER_LMA);
+}
+
+/* Where a linear address is. False: #PF raised. ACCESS_PARTS are there. */
+bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece);
+
 /* Segment and offset to linear address, with limit, type and canonical checks (#GP, or #SS through SS). False: raised.
  */
 bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,

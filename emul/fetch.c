@@ -8,9 +8,9 @@
 #include "lib/string.h"
 
 /* How many bytes from offset `rip` the code segment holds, at most INSN_MAX; 0: the very first is beyond. */
-static u32 bytes_in_segment(struct vcpu *v, u64 rip)
+static inline u32 bytes_in_segment(struct vcpu *v, u64 rip)
 {
-    if (vcpu_code_size(v) == CODE_64)
+    if (access_is_64(v))
         return access_canonical(v, rip) ? INSN_MAX : 0;
     u32 limit = v->seg[SEG_CS].limit;
     if (rip > limit)
@@ -19,36 +19,41 @@ static u32 bytes_in_segment(struct vcpu *v, u64 rip)
 }
 
 /* The linear address of the byte `ahead` of RIP. */
-static gva_t linear_rip(struct vcpu *v, u32 ahead)
+static inline gva_t linear_rip(const struct vcpu *v, u32 ahead)
 {
-    if (vcpu_code_size(v) == CODE_64)
+    if (access_is_64(v))
         return gva(v->rip + ahead);
     return gva((u32)(v->seg[SEG_CS].base + v->rip + ahead));
 }
 
+/* `count` bytes in one page. */
 static bool fetch(struct vcpu *v, gva_t at, u8 *bytes, u32 count)
 {
-    struct access_span span;
-    if (!access_open_linear(v, at, count, ACCESS_FETCH, false, &span))
+    struct access_piece piece;
+    if (!access_translate(v, at, ACCESS_FETCH, false, &piece))
         return false;
-    if (span.piece[0].class == EPT_CLASS_RAM && span.count == 1)
-        memcpy(bytes, span.piece[0].ptr, count);
+    if (piece.class != EPT_CLASS_RAM)
+        window_read(&v->vm->window, piece.at, bytes, count);
+    else if (count == INSN_MAX)
+        memcpy(bytes, piece.ptr, INSN_MAX); /* a constant: no call */
     else
-        for (u32 i = 0, done = 0; i < span.count; done += span.piece[i++].size)
-            window_read(&v->vm->window, span.piece[i].at, bytes + done, span.piece[i].size);
+        memcpy(bytes, piece.ptr, count);
     return true;
 }
 
 bool access_fetch_first(struct vcpu *v, u8 *bytes, u32 *available)
 {
     *available = 0;
-    u32 count = bytes_in_segment(v, vcpu_rip(v));
+    vcpu_need(v, ACCESS_PARTS | PART_RIP);
+    u32 count = bytes_in_segment(v, v->rip);
     if (count == 0) {
         vcpu_raise_code(v, VECTOR_GP, 0);
         return false;
     }
     gva_t at = linear_rip(v, 0);
-    count = min_u64(count, PAGE_SIZE - (at.at & ~PAGE_MASK));
+    u32 in_page = PAGE_SIZE - (at.at & ~PAGE_MASK);
+    if (count > in_page)
+        count = in_page;
     if (!fetch(v, at, bytes, count))
         return false;
     *available = count;
@@ -58,7 +63,7 @@ bool access_fetch_first(struct vcpu *v, u8 *bytes, u32 *available)
 bool access_fetch_more(struct vcpu *v, u8 *bytes, u32 *available)
 {
     u32 count = bytes_in_segment(v, v->rip);
-    bool canonical = vcpu_code_size(v) != CODE_64 || access_canonical(v, v->rip + *available);
+    bool canonical = !access_is_64(v) || access_canonical(v, v->rip + *available);
     if (count <= *available || !canonical) {
         vcpu_raise_code(v, VECTOR_GP, 0);
         return false;

@@ -37,7 +37,7 @@ enum emul_status interp_refused(struct interp *in)
     return EMUL_UNSUPPORTED;
 }
 
-u64 operand_address(struct interp *in)
+static inline u64 address_of(struct interp *in)
 {
     const struct memory_operand *memory = &in->insn->memory;
     u64 address = (u64)memory->displacement;
@@ -50,10 +50,15 @@ u64 operand_address(struct interp *in)
     return address & size_mask(in->insn->address_size);
 }
 
+u64 operand_address(struct interp *in)
+{
+    return address_of(in);
+}
+
 static bool open_memory(struct interp *in, const struct operand *operand, enum access_kind kind,
                         struct access_span *span)
 {
-    return access_open(in->v, in->insn->memory.segment, operand_address(in), operand->size, kind, span);
+    return access_open(in->v, in->insn->memory.segment, address_of(in), operand->size, kind, span);
 }
 
 bool operand_read(struct interp *in, u32 n, u64 *value)

@@ -7,26 +7,29 @@
 
 #define PENDING_DEBUG_BS BIT(14) /* SDM "Pending Debug Exceptions": single step */
 
+/* What completing an instruction asks for, and what nearly every instruction does: fetched at once. */
+#define STEP_PARTS (ACCESS_PARTS | PART_RIP | PART_INTERRUPTIBILITY)
+
 /* Where RIP goes without a jump. Outside 64-bit code EIP has 32 bits, in 16-bit code too. */
-static u64 next_rip(struct vcpu *v, const struct insn *insn)
+static inline u64 next_rip(const struct vcpu *v, const struct insn *insn)
 {
-    u64 next = vcpu_rip(v) + insn->length;
+    u64 next = v->rip + insn->length;
     return insn->code_size == CODE_64 ? next : (u32)next;
 }
 
 /* Between two elements of a string instruction: RIP stays, and a breakpoint on it must not hit again. */
 static void leave_partial(struct vcpu *v)
 {
-    v->rflags = vcpu_rflags(v) | RFLAGS_RF;
+    v->rflags |= RFLAGS_RF;
     vcpu_dirty(v, PART_RFLAGS);
 }
 
-static void complete(struct interp *in)
+static inline void complete(struct interp *in)
 {
     struct vcpu *v = in->v;
     v->rip = in->next;
     vcpu_dirty(v, PART_RIP);
-    if (vcpu_rflags(v) & RFLAGS_RF) {
+    if (v->rflags & RFLAGS_RF) {
         v->rflags &= ~(u64)RFLAGS_RF;
         vcpu_dirty(v, PART_RFLAGS);
     }
@@ -36,10 +39,9 @@ static void complete(struct interp *in)
  * The shadow of the instruction before ends; this one's begins. Of several in a row only the first is sure to have one
  * (SDM "MOV", "POP", "STI"), so the next has none: a guest cannot keep interrupts out for ever.
  */
-static void update_shadow(struct interp *in)
+static inline void update_shadow(struct interp *in)
 {
     struct vcpu *v = in->v;
-    vcpu_need(v, PART_INTERRUPTIBILITY);
     u32 before = v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     u32 after = in->shadow & ~before;
     if (before != after) {
@@ -61,8 +63,9 @@ static void single_step(struct vcpu *v)
 
 enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
 {
+    vcpu_need(v, STEP_PARTS);
     struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .shadow = 0};
-    bool stepping = vcpu_rflags(v) & RFLAGS_TF;
+    bool stepping = v->rflags & RFLAGS_TF;
     enum emul_status status = interp_handler_of(insn->op)(&in);
     if (status == EMUL_DONE)
         complete(&in);
@@ -130,14 +133,22 @@ static enum emul_status raise_undecodable(struct vcpu *v, const struct emul_expe
     return EMUL_EVENT;
 }
 
+static inline enum code_size code_size_of(const struct vcpu *v)
+{
+    if (access_is_64(v))
+        return CODE_64;
+    return v->seg[SEG_CS].access & ACCESS_DB ? CODE_32 : CODE_16;
+}
+
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
     u8 bytes[INSN_MAX];
     u32 available;
     insn->length = 0;
+    vcpu_need(v, STEP_PARTS);
     if (!access_fetch_first(v, bytes, &available))
         return EMUL_EVENT;
-    enum code_size code_size = vcpu_code_size(v);
+    enum code_size code_size = code_size_of(v);
     enum decode_status decoded = insn_decode(bytes, available, code_size, insn);
     if (decoded == DECODE_TRUNCATED) {
         insn->length = 0;
