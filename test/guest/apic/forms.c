@@ -9,8 +9,14 @@
 
 #define TPR (APIC_BASE + APIC_TPR)
 
-static void set(u32 value) { *(volatile u32 *)TPR = value; }
-static u32 get(void) { return *(volatile u32 *)TPR; }
+static void set(u32 value)
+{
+    *(volatile u32 *)TPR = value;
+}
+static u32 get(void)
+{
+    return *(volatile u32 *)TPR;
+}
 
 #define READS(name, insn, ...)                                                                                         \
     do {                                                                                                               \

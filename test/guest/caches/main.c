@@ -15,11 +15,26 @@ static void on_ipi(struct frame *frame)
     apic_write(APIC_EOI, 0);
 }
 
-static void user_invd(word unused) { __asm__ volatile("invd"); }
-static void user_wbinvd(word unused) { __asm__ volatile("wbinvd"); }
-static void user_invlpg(word unused) { invlpg((void *)(word)memory); }
-static void user_rdpmc(word index) { __asm__ volatile("rdpmc" : : "c"(index) : "eax", "edx"); }
-static void user_hlt(word unused) { __asm__ volatile("hlt"); }
+static void user_invd(word unused)
+{
+    __asm__ volatile("invd");
+}
+static void user_wbinvd(word unused)
+{
+    __asm__ volatile("wbinvd");
+}
+static void user_invlpg(word unused)
+{
+    invlpg((void *)(word)memory);
+}
+static void user_rdpmc(word index)
+{
+    __asm__ volatile("rdpmc" : : "c"(index) : "eax", "edx");
+}
+static void user_hlt(word unused)
+{
+    __asm__ volatile("hlt");
+}
 
 static void privileged(const char *name, void (*function)(word))
 {

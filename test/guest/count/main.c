@@ -33,15 +33,42 @@ static void reset(void)
     hypercall(CALL_RESET, 0, &c, &d);
 }
 
-static void op_cpuid(void) { (void)cpuid(0, 0); }
-static void op_in(void) { (void)inb(0x80); }
-static void op_out(void) { outb(0x80, 0); }
-static void op_apic_read(void) { (void)apic_read(APIC_VERSION); }
-static void op_apic_write(void) { apic_write(APIC_TPR, 0); }
-static void op_invd(void) { __asm__ volatile("wbinvd"); }
-static void op_msr(void) { (void)rdmsr(MSR_APIC_BASE); }
-static void op_unknown_msr(void) { ATTEMPT((void)rdmsr(0x12345678)); }
-static void op_nothing(void) { (void)rdtsc(); }
+static void op_cpuid(void)
+{
+    (void)cpuid(0, 0);
+}
+static void op_in(void)
+{
+    (void)inb(0x80);
+}
+static void op_out(void)
+{
+    outb(0x80, 0);
+}
+static void op_apic_read(void)
+{
+    (void)apic_read(APIC_VERSION);
+}
+static void op_apic_write(void)
+{
+    apic_write(APIC_TPR, 0);
+}
+static void op_invd(void)
+{
+    __asm__ volatile("wbinvd");
+}
+static void op_msr(void)
+{
+    (void)rdmsr(MSR_APIC_BASE);
+}
+static void op_unknown_msr(void)
+{
+    ATTEMPT((void)rdmsr(0x12345678));
+}
+static void op_nothing(void)
+{
+    (void)rdtsc();
+}
 
 enum when { ALWAYS, PIO, APIC };
 
@@ -51,14 +78,20 @@ static const struct {
     u32 exits; /* of one */
     enum when when;
 } operations[] = {
-    {"HV count.nothing", op_nothing, 0, ALWAYS},    {"HV count.cpuid", op_cpuid, 1, ALWAYS},
-    {"HV count.in", op_in, 1, PIO},                 {"HV count.out", op_out, 1, PIO},
-    {"HV count.apic-read", op_apic_read, 1, APIC},  {"HV count.apic-write", op_apic_write, 1, APIC},
+    {"HV count.nothing", op_nothing, 0, ALWAYS},
+    {"HV count.cpuid", op_cpuid, 1, ALWAYS},
+    {"HV count.in", op_in, 1, PIO},
+    {"HV count.out", op_out, 1, PIO},
+    {"HV count.apic-read", op_apic_read, 1, APIC},
+    {"HV count.apic-write", op_apic_write, 1, APIC},
     {"HV count.rdmsr", op_msr, 1, ALWAYS},
 };
 
 /* With trap=none neither ports nor LAPIC exit; the guest is told so by its own option. */
-static bool exits_now(enum when when) { return when == ALWAYS || !option_is("trap", "none"); }
+static bool exits_now(enum when when)
+{
+    return when == ALWAYS || !option_is("trap", "none");
+}
 
 static u64 measured(void (*op)(void), u32 times)
 {

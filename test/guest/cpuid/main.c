@@ -42,7 +42,10 @@ static void follows_osxsave(void)
     check("cpuid.osxsave-set", cpuid(1, 0).ecx & LEAF1_ECX_OSXSAVE, LEAF1_ECX_OSXSAVE);
 }
 
-static void set_xcr0(u32 low) { __asm__ volatile("xsetbv" : : "c"(0), "a"(low), "d"(0)); }
+static void set_xcr0(u32 low)
+{
+    __asm__ volatile("xsetbv" : : "c"(0), "a"(low), "d"(0));
+}
 
 /* SDM "Processor Extended State Enumeration Main Leaf": EBX is the size that XCR0 asks for now. */
 static void follows_xcr0(void)
@@ -81,7 +84,10 @@ static void registers(void)
 
 static volatile u32 user_eax;
 
-static void user_cpuid(word unused) { user_eax = cpuid(0, 0).eax; }
+static void user_cpuid(word unused)
+{
+    user_eax = cpuid(0, 0).eax;
+}
 
 static void under_hypervisor(void)
 {
@@ -99,7 +105,9 @@ void guest_main(void)
     stable("cpuid.extended-stable", 0x80000000);
     u32 last = cpuid(0, 0).eax;
     struct cpuid beyond = cpuid(last + 1, 0), zero = {0, 0, 0, 0};
-    print("INFO beyond the last basic leaf: %s\n", same(beyond, cpuid(last, 0)) ? "the last" : same(beyond, zero) ? "zero" : "?");
+    print("INFO beyond the last basic leaf: %s\n", same(beyond, cpuid(last, 0)) ? "the last"
+                                                   : same(beyond, zero)         ? "zero"
+                                                                                : "?");
     if (last >= 0xb && cpuid(0xb, 0).ebx)
         check("cpuid.apic-id", cpuid(0xb, 0).edx, cpuid(1, 0).ebx >> 24);
     registers();

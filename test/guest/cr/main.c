@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Control registers: bits that come back, #GP for what the SDM forbids, CLTS and LMSW, translations that are flushed. */
+/* Control registers: bits that come back, #GP for what the SDM forbids, CLTS and LMSW, translations that are flushed.
+ */
 #include "test/guest/cr/cr.h"
 #include "test/guest/lib/cpu.h"
 #include "test/guest/lib/guest.h"
@@ -133,10 +134,22 @@ static void not_there(void)
     check_fault("cr.clts-lock", VECTOR_UD, 0);
 }
 
-static void user_read_cr0(word unused) { (void)read_cr0(); }
-static void user_write_cr3(word value) { write_cr3(value); }
-static void user_clts(word unused) { __asm__ volatile("clts"); }
-static void user_lmsw(word value) { __asm__ volatile("lmsw %w0" : : "r"((u32)value)); }
+static void user_read_cr0(word unused)
+{
+    (void)read_cr0();
+}
+static void user_write_cr3(word value)
+{
+    write_cr3(value);
+}
+static void user_clts(word unused)
+{
+    __asm__ volatile("clts");
+}
+static void user_lmsw(word value)
+{
+    __asm__ volatile("lmsw %w0" : : "r"((u32)value));
+}
 
 static void user(void)
 {

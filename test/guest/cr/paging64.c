@@ -11,7 +11,10 @@ static word read_cr8(void)
     return value;
 }
 
-static void write_cr8(word value) { __asm__ volatile("mov %0, %%cr8" : : "r"(value)); }
+static void write_cr8(word value)
+{
+    __asm__ volatile("mov %0, %%cr8" : : "r"(value));
+}
 
 static void high_registers(void)
 {

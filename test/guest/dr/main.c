@@ -68,7 +68,10 @@ static void general_detect(void)
     write_dr7(DR7_FIXED);
 }
 
-static void user_read_dr(word unused) { (void)read_dr0(); }
+static void user_read_dr(word unused)
+{
+    (void)read_dr0();
+}
 
 /*
  * Sets TF, runs one instruction, clears TF: steps come after the instruction behind POPF, and after each of the three

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Events whose delivery touches memory that nobody touched before: under Exeunt the frame buffer of the VGA card is
- * mapped on demand, so that pushing the frame, or reading the IDT, exits in the middle of the delivery and the event has
- * to be delivered again (SDM "Information for VM Exits That Occur During Event Delivery").
+ * mapped on demand, so that pushing the frame, or reading the IDT, exits in the middle of the delivery and the event
+ * has to be delivered again (SDM "Information for VM Exits That Occur During Event Delivery").
  */
 #include "test/guest/exceptions/exceptions.h"
 #include "test/guest/lib/apic.h"
@@ -51,7 +51,10 @@ static bool is_memory(word at)
     return *p == 0x12345678;
 }
 
-static void on_event(struct frame *frame) { events++; }
+static void on_event(struct frame *frame)
+{
+    events++;
+}
 
 static void on_ipi(struct frame *frame)
 {
@@ -64,7 +67,10 @@ static void on_ipi(struct frame *frame)
     do {                                                                                                               \
         word sp_ = stack_next;                                                                                         \
         stack_next += FIRST_STACK;                                                                                     \
-        __asm__ volatile("xchg %0, %%" STACK_POINTER "; " insn "; xchg %0, %%" STACK_POINTER : "+r"(sp_) : : "memory", "cc"); \
+        __asm__ volatile("xchg %0, %%" STACK_POINTER "; " insn "; xchg %0, %%" STACK_POINTER                           \
+                         : "+r"(sp_)                                                                                   \
+                         :                                                                                             \
+                         : "memory", "cc");                                                                            \
     } while (0)
 
 void exceptions_delivery(void)

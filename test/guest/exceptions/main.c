@@ -13,7 +13,10 @@ static volatile u32 sink;
 
 static void arithmetic_and_traps(void)
 {
-    ATTEMPT(__asm__ volatile("xorl %%ecx, %%ecx; xorl %%edx, %%edx; movl $1, %%eax; divl %%ecx" : : : "eax", "ecx", "edx"));
+    ATTEMPT(__asm__ volatile("xorl %%ecx, %%ecx; xorl %%edx, %%edx; movl $1, %%eax; divl %%ecx"
+                             :
+                             :
+                             : "eax", "ecx", "edx"));
     check_fault("exceptions.de", VECTOR_DE, 0);
     ATTEMPT(__asm__ volatile("int3"));
     check_fault("exceptions.bp", VECTOR_BP, 0);
@@ -63,11 +66,26 @@ static void selectors(void)
     check_fault("exceptions.gp-ltr-busy", VECTOR_GP, SELECTOR_TSS);
 }
 
-static void user_privileged(word unused) { __asm__ volatile("hlt"); }
-static void user_int(word unused) { __asm__ volatile("int $0x44"); }
-static void user_cli(word unused) { __asm__ volatile("cli"); }
-static void user_unaligned(word address) { sink = *(volatile u32 *)(address + 1); }
-static void user_read(word address) { sink = *(volatile u8 *)address; }
+static void user_privileged(word unused)
+{
+    __asm__ volatile("hlt");
+}
+static void user_int(word unused)
+{
+    __asm__ volatile("int $0x44");
+}
+static void user_cli(word unused)
+{
+    __asm__ volatile("cli");
+}
+static void user_unaligned(word address)
+{
+    sink = *(volatile u32 *)(address + 1);
+}
+static void user_read(word address)
+{
+    sink = *(volatile u8 *)address;
+}
 
 static void privilege(void)
 {

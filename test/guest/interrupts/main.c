@@ -51,8 +51,8 @@ static void ticks_arrive(void)
 }
 
 /*
- * An interrupt waits. STI holds it back for one instruction, also when that instruction exits; it must come right behind
- * it.
+ * An interrupt waits. STI holds it back for one instruction, also when that instruction exits; it must come right
+ * behind it.
  */
 #define SHADOW(name, shadowed, a, c, d)                                                                                \
     do {                                                                                                               \

@@ -10,7 +10,10 @@ static bool same(const u8 *a, const char *b, u32 n)
     return true;
 }
 
-static u32 load32(const u8 *p) { return p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24; }
+static u32 load32(const u8 *p)
+{
+    return p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24;
+}
 
 static u8 sum(const u8 *p, u32 n)
 {
@@ -51,7 +54,7 @@ static bool find_s5(const u8 *dsdt, u8 *type)
             continue;
         const u8 *p = dsdt + at + 5;
         p += 1 + (*p >> 6); /* package length */
-        p++; /* element count */
+        p++;                /* element count */
         *type = *p == 0x0a ? p[1] : *p;
         return true;
     }

@@ -8,10 +8,26 @@
 #define APIC_BASE 0xfee00000ul
 
 enum apic_register {
-    APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_EOI = 0xb0, APIC_LDR = 0xd0,
-    APIC_DFR = 0xe0, APIC_SPURIOUS = 0xf0, APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_ESR = 0x280, APIC_ICR = 0x300,
-    APIC_ICR_HIGH = 0x310, APIC_LVT_TIMER = 0x320, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360,
-    APIC_LVT_ERROR = 0x370, APIC_TIMER_COUNT = 0x380, APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3e0
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
+    APIC_EOI = 0xb0,
+    APIC_LDR = 0xd0,
+    APIC_DFR = 0xe0,
+    APIC_SPURIOUS = 0xf0,
+    APIC_ISR = 0x100,
+    APIC_IRR = 0x200,
+    APIC_ESR = 0x280,
+    APIC_ICR = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_COUNT = 0x380,
+    APIC_TIMER_NOW = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0
 };
 
 #define APIC_MASKED 0x10000u
@@ -23,8 +39,14 @@ enum apic_register {
 #define ICR_PENDING 0x1000u
 #define ICR_SELF 0x40000u
 
-static inline u32 apic_read(u32 reg) { return *(volatile u32 *)(APIC_BASE + reg); }
-static inline void apic_write(u32 reg, u32 value) { *(volatile u32 *)(APIC_BASE + reg) = value; }
+static inline u32 apic_read(u32 reg)
+{
+    return *(volatile u32 *)(APIC_BASE + reg);
+}
+static inline void apic_write(u32 reg, u32 value)
+{
+    *(volatile u32 *)(APIC_BASE + reg) = value;
+}
 
 static inline void apic_wait_sent(void)
 {
@@ -39,7 +61,10 @@ static inline void apic_ipi(u8 destination, u32 command)
     apic_wait_sent();
 }
 
-static inline u8 apic_id(void) { return (u8)(apic_read(APIC_ID) >> 24); }
+static inline u8 apic_id(void)
+{
+    return (u8)(apic_read(APIC_ID) >> 24);
+}
 
 /* A virtual-wire machine as the firmware leaves it, with every source masked; spurious vector 0xff. */
 static inline void apic_enable(void)
@@ -71,7 +96,10 @@ static inline void pic_mask(u16 mask)
     outb(0xa1, (u8)(mask >> 8));
 }
 
-static inline void pic_eoi(void) { outb(0x20, 0x20); }
+static inline void pic_eoi(void)
+{
+    outb(0x20, 0x20);
+}
 
 /* 1.193182 MHz divided by `divisor`, periodic. */
 static inline void pit_start(u16 divisor)

@@ -38,7 +38,10 @@ void put_char(char c)
     outb(COM1, (u8)c);
 }
 
-void console_drain(void) { wait_for(TRANSMITTER_EMPTY); }
+void console_drain(void)
+{
+    wait_for(TRANSMITTER_EMPTY);
+}
 
 static void put_string(const char *s)
 {

@@ -8,9 +8,22 @@
 #include "test/guest/lib/guest.h"
 
 enum vector {
-    VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6,
-    VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14,
-    VECTOR_MF = 16, VECTOR_AC = 17
+    VECTOR_DE = 0,
+    VECTOR_DB = 1,
+    VECTOR_NMI = 2,
+    VECTOR_BP = 3,
+    VECTOR_OF = 4,
+    VECTOR_BR = 5,
+    VECTOR_UD = 6,
+    VECTOR_NM = 7,
+    VECTOR_DF = 8,
+    VECTOR_TS = 10,
+    VECTOR_NP = 11,
+    VECTOR_SS = 12,
+    VECTOR_GP = 13,
+    VECTOR_PF = 14,
+    VECTOR_MF = 16,
+    VECTOR_AC = 17
 };
 
 enum selector {
@@ -21,7 +34,7 @@ enum selector {
     SELECTOR_USER_DATA = 0x28,
     SELECTOR_CODE16 = 0x30,
     SELECTOR_DATA16 = 0x38,
-    SELECTOR_TSS = 0x40, /* two slots in long mode */
+    SELECTOR_TSS = 0x40,  /* two slots in long mode */
     SELECTOR_FREE = 0x50, /* from here on for the micro-guest */
     SELECTOR_END = 0x100
 };
@@ -109,9 +122,18 @@ static inline u32 inl(u16 port)
     return value;
 }
 
-static inline void outb(u16 port, u8 value) { __asm__ volatile("outb %b0, %w1" : : "a"(value), "Nd"(port)); }
-static inline void outw(u16 port, u16 value) { __asm__ volatile("outw %w0, %w1" : : "a"(value), "Nd"(port)); }
-static inline void outl(u16 port, u32 value) { __asm__ volatile("outl %k0, %w1" : : "a"(value), "Nd"(port)); }
+static inline void outb(u16 port, u8 value)
+{
+    __asm__ volatile("outb %b0, %w1" : : "a"(value), "Nd"(port));
+}
+static inline void outw(u16 port, u16 value)
+{
+    __asm__ volatile("outw %w0, %w1" : : "a"(value), "Nd"(port));
+}
+static inline void outl(u16 port, u32 value)
+{
+    __asm__ volatile("outl %k0, %w1" : : "a"(value), "Nd"(port));
+}
 
 static inline u64 rdmsr(u32 msr)
 {
@@ -186,13 +208,31 @@ static inline word read_flags(void)
     return value;
 }
 
-static inline void write_flags(word value) { __asm__ volatile("push %0; popf" : : "r"(value) : "memory", "cc"); }
+static inline void write_flags(word value)
+{
+    __asm__ volatile("push %0; popf" : : "r"(value) : "memory", "cc");
+}
 
-static inline void interrupts_on(void) { __asm__ volatile("sti" : : : "memory"); }
-static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
-static inline void sti_hlt(void) { __asm__ volatile("sti; hlt" : : : "memory"); }
-static inline void invlpg(void *address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
-static inline void pause(void) { __asm__ volatile("pause" : : : "memory"); }
+static inline void interrupts_on(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+static inline void interrupts_off(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+static inline void sti_hlt(void)
+{
+    __asm__ volatile("sti; hlt" : : : "memory");
+}
+static inline void invlpg(void *address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+static inline void pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
 
 #define CR0_PE 0x1u
 #define CR0_MP 0x2u

@@ -26,7 +26,10 @@ void paging_on(void)
     write_cr0(read_cr0() | CR0_PG);
 }
 
-void paging_off(void) { write_cr0(read_cr0() & ~(word)CR0_PG); }
+void paging_off(void)
+{
+    write_cr0(read_cr0() & ~(word)CR0_PG);
+}
 
 volatile word *page_entry(word address)
 {
@@ -42,4 +45,7 @@ volatile word *page_entry(word address)
     return &table[address >> 12 & 1023];
 }
 
-volatile word *directory_entry(word address) { return &directory[address >> 22]; }
+volatile word *directory_entry(word address)
+{
+    return &directory[address >> 22];
+}

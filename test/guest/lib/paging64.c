@@ -32,4 +32,7 @@ volatile word *page_entry(word address)
     return &table[address >> 12 & 511];
 }
 
-volatile word *directory_entry(word address) { return &pd[address >> 21]; }
+volatile word *directory_entry(word address)
+{
+    return &pd[address >> 21];
+}

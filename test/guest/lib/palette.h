@@ -11,9 +11,18 @@
 #define PALETTE_DATA 0x3c9
 #define PALETTE_BYTES 768u
 
-static inline void palette_write_from(u8 colour) { outb(0x3c8, colour); }
-static inline void palette_read_from(u8 colour) { outb(0x3c7, colour); }
-static inline u8 palette_pattern(u32 i) { return (u8)((i * 7 + 3) & 0x3f); } /* six bits are kept */
+static inline void palette_write_from(u8 colour)
+{
+    outb(0x3c8, colour);
+}
+static inline void palette_read_from(u8 colour)
+{
+    outb(0x3c7, colour);
+}
+static inline u8 palette_pattern(u32 i)
+{
+    return (u8)((i * 7 + 3) & 0x3f);
+} /* six bits are kept */
 
 static inline void palette_fill(void)
 {

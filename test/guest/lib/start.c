@@ -7,9 +7,12 @@ const struct multiboot_info *boot_info;
 struct task task;
 
 u64 gdt[SELECTOR_END / 8] __attribute__((aligned(16))) = {
-    [SELECTOR_CODE32 / 8] = 0x00cf9b000000ffff, [SELECTOR_DATA / 8] = 0x00cf93000000ffff,
-    [SELECTOR_CODE64 / 8] = 0x00af9b000000ffff, [SELECTOR_USER_CODE / 8] = LONG_MODE ? 0x00affb000000ffff : 0x00cffb000000ffff,
-    [SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff, [SELECTOR_CODE16 / 8] = 0x00009b000000ffff,
+    [SELECTOR_CODE32 / 8] = 0x00cf9b000000ffff,
+    [SELECTOR_DATA / 8] = 0x00cf93000000ffff,
+    [SELECTOR_CODE64 / 8] = 0x00af9b000000ffff,
+    [SELECTOR_USER_CODE / 8] = LONG_MODE ? 0x00affb000000ffff : 0x00cffb000000ffff,
+    [SELECTOR_USER_DATA / 8] = 0x00cff3000000ffff,
+    [SELECTOR_CODE16 / 8] = 0x00009b000000ffff,
     [SELECTOR_DATA16 / 8] = 0x000093000000ffff,
 };
 

@@ -44,7 +44,10 @@ void idt_load(void)
     __asm__ volatile("lidt %0" : : "m"(idtr) : "memory");
 }
 
-void on_vector(u8 vector, trap_handler handler) { handlers[vector] = handler; }
+void on_vector(u8 vector, trap_handler handler)
+{
+    handlers[vector] = handler;
+}
 
 static void note_fault(const struct frame *f)
 {

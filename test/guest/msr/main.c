@@ -13,8 +13,14 @@
 
 static volatile u64 result;
 
-static bool try_read(u32 msr) { return ATTEMPT(result = rdmsr(msr)); }
-static bool try_write(u32 msr, u64 value) { return ATTEMPT(wrmsr(msr, value)); }
+static bool try_read(u32 msr)
+{
+    return ATTEMPT(result = rdmsr(msr));
+}
+static bool try_write(u32 msr, u64 value)
+{
+    return ATTEMPT(wrmsr(msr, value));
+}
 
 static void round_trip(const char *name, u32 msr, u64 value)
 {
@@ -102,8 +108,14 @@ static void wrong(void)
     check_fault("msr.lock", VECTOR_UD, 0);
 }
 
-static void user_rdmsr(word msr) { result = rdmsr((u32)msr); }
-static void user_wrmsr(word msr) { wrmsr((u32)msr, 0); }
+static void user_rdmsr(word msr)
+{
+    result = rdmsr((u32)msr);
+}
+static void user_wrmsr(word msr)
+{
+    wrmsr((u32)msr, 0);
+}
 
 static void registers(void)
 {

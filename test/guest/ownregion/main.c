@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Exeunt's region through every access that it performs for the guest, and by the CPU's own: reads give ones, writes
- * nothing, and nothing of it harms Exeunt (issue 2, points 5 and 15). Option test= picks the attempts that end the guest.
+ * nothing, and nothing of it harms Exeunt (issue 2, points 5 and 15). Option test= picks the attempts that end the
+ * guest.
  */
 #include "test/guest/lib/apic.h"
 #include "test/guest/lib/guest.h"
@@ -186,7 +187,12 @@ static void deadly(void)
         gdt[SELECTOR_FREE / 8] = descriptor((u32)base, 0xfff, 0x89);
         print("DONE %s\n", guest_name);
         console_drain();
-        __asm__ volatile("ljmp *%0" : : "m"(((struct { u32 offset; u16 selector; } __attribute__((packed))){0, SELECTOR_FREE})));
+        __asm__ volatile("ljmp *%0"
+                         :
+                         : "m"(((struct {
+                             u32 offset;
+                             u16 selector;
+                         } __attribute__((packed))){0, SELECTOR_FREE})));
     }
 }
 

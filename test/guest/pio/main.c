@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IN, OUT, INS, OUTS in every size and form, against devices that remember: PCI configuration, CMOS, the VGA palette. */
+/* IN, OUT, INS, OUTS in every size and form, against devices that remember: PCI configuration, CMOS, the VGA palette.
+ */
 #include "test/guest/lib/cpu.h"
 #include "test/guest/lib/guest.h"
 #include "test/guest/pio/pio.h"

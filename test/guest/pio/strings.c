@@ -159,8 +159,8 @@ static void address_size(void)
     word garbage = LONG_MODE ? (word)0x1234 << 16 << 16 : 0x12340000;
     word at = LOW_BUFFER | garbage, count = 20 | garbage;
     __asm__ volatile(".byte 0x67; rep insb" : "+D"(at), "+c"(count) : "d"(PALETTE_DATA) : "memory");
-    check_true("pio.a67-insb-data", holds_pattern(low, 3, LONG_MODE ? 10 : 5) || holds_pattern(low, 20, 5) ||
-                                        holds_pattern(low, 20, 0));
+    check_true("pio.a67-insb-data",
+               holds_pattern(low, 3, LONG_MODE ? 10 : 5) || holds_pattern(low, 20, 5) || holds_pattern(low, 20, 0));
     check("pio.a67-insb-di", at, (LONG_MODE ? 0 : garbage) | (LOW_BUFFER + 20));
     check("pio.a67-insb-cx", count, LONG_MODE ? 0 : garbage);
     for (u32 i = 0; i < 20; i++)

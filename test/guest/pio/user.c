@@ -6,10 +6,22 @@
 
 static u8 bytes[16];
 
-static void user_inb(word port) { (void)inb((u16)port); }
-static void user_inw(word port) { (void)inw((u16)port); }
-static void user_outl(word port) { outl((u16)port, 0x80000000); }
-static void user_outb_imm(word unused) { __asm__ volatile("outb %%al, $0x80" : : "a"(0)); }
+static void user_inb(word port)
+{
+    (void)inb((u16)port);
+}
+static void user_inw(word port)
+{
+    (void)inw((u16)port);
+}
+static void user_outl(word port)
+{
+    outl((u16)port, 0x80000000);
+}
+static void user_outb_imm(word unused)
+{
+    __asm__ volatile("outb %%al, $0x80" : : "a"(0));
+}
 
 static void user_insb(word count)
 {

@@ -17,12 +17,15 @@ struct seen {
     u32 count, flags, tr, cr0, cr3, error, eax, ebx;
 };
 extern volatile struct seen seen;
-void other_by_call(void); /* runs, then IRET; again on the next CALL */
-void other_by_jump(void); /* runs, then jumps back */
+void other_by_call(void);  /* runs, then IRET; again on the next CALL */
+void other_by_jump(void);  /* runs, then jumps back */
 void other_by_fault(void); /* skips the instruction of two bytes that faulted, with an error code */
-void other_by_trap(void); /* the same without an error code */
+void other_by_trap(void);  /* the same without an error code */
 
-static u32 type_of(u16 selector) { return (u32)(gdt[selector / 8] >> 40) & 0x1f; }
+static u32 type_of(u16 selector)
+{
+    return (u32)(gdt[selector / 8] >> 40) & 0x1f;
+}
 
 static void other_is(void (*entry)(void))
 {

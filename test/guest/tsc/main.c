@@ -10,7 +10,10 @@
 
 static volatile u64 result;
 
-static void user_rdtsc(word unused) { result = rdtsc(); }
+static void user_rdtsc(word unused)
+{
+    result = rdtsc();
+}
 
 static u64 rdtscp(u32 *aux)
 {

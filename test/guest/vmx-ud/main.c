@@ -12,10 +12,19 @@ static u64 pointer;
         check_fault("vmx-ud." name, VECTOR_UD, 0);                                                                     \
     } while (0)
 
-static void user_vmcall(word function) { __asm__ volatile("vmcall" : : "a"(function) : "memory", "ecx", "edx"); }
-static void user_vmread(word field) { __asm__ volatile("vmread %0, %0" : : "r"(field) : "memory", "cc"); }
+static void user_vmcall(word function)
+{
+    __asm__ volatile("vmcall" : : "a"(function) : "memory", "ecx", "edx");
+}
+static void user_vmread(word field)
+{
+    __asm__ volatile("vmread %0, %0" : : "r"(field) : "memory", "cc");
+}
 
-static void user_vmxon(word unused) { __asm__ volatile("vmxon %0" : : "m"(pointer) : "cc"); }
+static void user_vmxon(word unused)
+{
+    __asm__ volatile("vmxon %0" : : "m"(pointer) : "cc");
+}
 
 void guest_main(void)
 {

@@ -26,8 +26,14 @@ static void refused(const char *name, u32 index, u64 value)
         fail(name, "changed to 0x%llx", xgetbv(0));
 }
 
-static void user_xsetbv(word value) { xsetbv(0, value); }
-static void user_xgetbv(word index) { result = xgetbv((u32)index); }
+static void user_xsetbv(word value)
+{
+    xsetbv(0, value);
+}
+static void user_xgetbv(word index)
+{
+    result = xgetbv((u32)index);
+}
 
 void guest_main(void)
 {
