@@ -107,7 +107,7 @@ static void *guest_map(void *context, hpa_t at)
     if (at.at >= DEVICE_BASE && at.at < DEVICE_BASE + 2 * PAGE_SIZE)
         return host_guest.device + (at.at - DEVICE_BASE);
     static u8 nothing[PAGE_SIZE];
-    if (at.at < RAM_SIZE + MIB || at.at > 0xffffffff)
+    if ((at.at >= OWN_BASE && at.at < OWN_BASE + MIB) || at.at >> 40)
         abort(); /* Exeunt's own, or beyond anything */
     return nothing + (at.at & ~PAGE_MASK);
 }
@@ -200,8 +200,8 @@ static void guest_memory(void)
     if (ept_init(&g->vm.ept, &config) != EPT_OK ||
         ept_add_hole(&g->vm.ept, (struct range){TRAPPED_BASE, TRAPPED_BASE + PAGE_SIZE}) != EPT_OK)
         abort();
-    g->vm.window = (struct window){
-        .ept = &g->vm.ept, .physmap = {.map = guest_map, .direct = (char *)g->ram, .direct_end = OWN_BASE}};
+    g->vm.window = (struct window){.ept = &g->vm.ept,
+                                   .physmap = {.map = guest_map, .direct = (char *)g->ram, .direct_end = OWN_BASE}};
 }
 
 /* A fresh guest in `mode`, at CPL 3 where that is possible and `user` says so. RAM keeps what it had. */
