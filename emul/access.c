@@ -5,6 +5,7 @@
 #include "emul/access.h"
 
 #include "emul/device.h"
+#include "emul/watch.h"
 #include "lib/string.h"
 
 /* Machine accesses of one size at any alignment. */
@@ -182,13 +183,23 @@ bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind
     return open_linear(v, linear, size, kind, implicit, span);
 }
 
+/* A fault comes before a breakpoint's trap: only what can be performed is looked at. */
+static inline bool open_watched(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, struct access_span *span)
+{
+    if (!open_linear(v, linear, size, kind, false, span))
+        return false;
+    if (watch_armed(v))
+        watch_memory(v, linear, size, kind != ACCESS_READ);
+    return true;
+}
+
 bool access_open(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
                  struct access_span *span)
 {
     gva_t linear;
     vcpu_need(v, ACCESS_PARTS);
     return to_linear(v, segment, offset, size, kind, &linear) && aligned(v, linear, size) &&
-           open_linear(v, linear, size, kind, false, span);
+           open_watched(v, linear, size, kind, span);
 }
 
 bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment_name segment, u64 offset, u32 size,
@@ -206,9 +217,11 @@ bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment
         piece->at = gpa(cursor->gpa + within);
         piece->size = size;
         piece->class = cursor->class;
+        if (watch_armed(v))
+            watch_memory(v, linear, size, kind != ACCESS_READ);
         return true;
     }
-    if (!open_linear(v, linear, size, kind, false, span))
+    if (!open_watched(v, linear, size, kind, span))
         return false;
     cursor->page = linear.at & PAGE_MASK;
     cursor->gpa = piece->at.at - within;

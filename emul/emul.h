@@ -11,8 +11,10 @@
 
 enum emul_status {
     EMUL_DONE, /* performed; RIP is at the next instruction */
-    EMUL_PARTIAL, /* a REP string instruction reached its time bound; registers are exact, RIP still at it */
-    EMUL_EVENT, /* a fault was raised in v->event; state as the SDM has it for that fault */
+    /* A REP string instruction stopped between two elements (time bound, single step, breakpoint); registers are exact,
+     * RIP still at it, RF set, the shadow of the instruction before has ended. */
+    EMUL_PARTIAL,
+    EMUL_EVENT, /* a fault was raised in v->event (CR2 in v->cr2); state as the SDM has it for that fault */
     EMUL_MISMATCH, /* the bytes are not what exited (SPEC 4): nothing was done, resume the guest */
     EMUL_UNSUPPORTED, /* valid, but not interpreted: nothing was done */
 };
@@ -31,6 +33,14 @@ struct emul_expect {
     u8 size;
     u16 op; /* enum op */
 };
+
+/*
+ * What the caller (vmx/) still has to do:
+ *   - a fault pushes RFLAGS with RF set: whoever delivers v->event sets it; here RFLAGS stays as it was;
+ *   - v->event carries an error code in real mode too, where none is pushed;
+ *   - IA32_DEBUGCTL.BTF is not known here: single step is reported for every instruction;
+ *   - v->event is not cleared at the start, and says nothing unless EMUL_EVENT was returned.
+ */
 
 /*
  * Fetches at CS:RIP, decodes, checks against `expect`, performs, advances RIP; sets RF, single-step (#DB pending) and

@@ -5,6 +5,7 @@
 #include "emul/interp_io.h"
 #include "emul/device.h"
 #include "emul/interp.h"
+#include "emul/watch.h"
 
 #define TSS_IO_BASE 102 /* SDM "32-Bit Task-State Segment", "Task Management in 64-bit Mode": I/O map base address */
 #define TSS_TYPE_32 9   /* available; busy is 11. Also the type of a 64-bit TSS */
@@ -70,6 +71,8 @@ enum emul_status interp_in(struct interp *in)
     u16 port = io_port(in->v, in->insn);
     if (!emul_port_allowed(in->v, port, size))
         return EMUL_EVENT;
+    if (watch_armed(in->v))
+        watch_port(in->v, port, size);
     reg_write(in->v, RAX, size, device_port_read(in->v, port, size));
     return EMUL_DONE;
 }
@@ -80,6 +83,8 @@ enum emul_status interp_out(struct interp *in)
     u16 port = io_port(in->v, in->insn);
     if (!emul_port_allowed(in->v, port, size))
         return EMUL_EVENT;
+    if (watch_armed(in->v))
+        watch_port(in->v, port, size);
     device_port_write(in->v, port, size, (u32)reg_read(in->v, RAX, size));
     return EMUL_DONE;
 }

@@ -6,6 +6,7 @@
 #include "emul/device.h"
 #include "emul/interp.h"
 #include "emul/interp_io.h"
+#include "emul/watch.h"
 
 struct string {
     struct interp *in;
@@ -36,7 +37,12 @@ static void advance(struct string *s, u32 reg)
     reg_write(s->in->v, reg, s->address_size, s->in->v->gpr[reg] + s->step);
 }
 
-/* One element without the repetition, or elements until the count, the comparison, TF or the time ends it. */
+static inline bool breakpoint_met(const struct vcpu *v)
+{
+    return watch_armed(v) && (v->pending_debug & WATCH_HITS);
+}
+
+/* One element without the repetition, or elements until the count, the comparison, a trap or the time ends it. */
 static enum emul_status repeat(struct string *s, element *one)
 {
     struct interp *in = s->in;
@@ -52,7 +58,7 @@ static enum emul_status repeat(struct string *s, element *one)
         reg_write(in->v, RCX, s->address_size, --count);
         if (count == 0 || s->ends)
             return EMUL_DONE;
-        if (single_step || time_is_up(in, &start))
+        if (single_step || breakpoint_met(in->v) || time_is_up(in, &start))
             return EMUL_PARTIAL;
     }
 }
@@ -141,6 +147,8 @@ static bool one_ins(struct string *s)
     struct access_span target;
     if (!target_open(s, ACCESS_WRITE, &target)) /* before the port is read: what it gives must not be lost */
         return false;
+    if (watch_armed(v))
+        watch_port(v, (u16)v->gpr[RDX], s->size);
     access_put_value(v, &target, device_port_read(v, (u16)v->gpr[RDX], s->size));
     advance(s, RDI);
     return true;
@@ -152,6 +160,8 @@ static bool one_outs(struct string *s)
     struct access_span source;
     if (!source_open(s, &source))
         return false;
+    if (watch_armed(v))
+        watch_port(v, (u16)v->gpr[RDX], s->size);
     device_port_write(v, (u16)v->gpr[RDX], s->size, (u32)access_get_value(v, &source));
     advance(s, RSI);
     return true;

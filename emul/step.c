@@ -4,6 +4,7 @@
  */
 #include "emul/interp.h"
 #include "emul/interp_io.h"
+#include "emul/watch.h"
 
 #define PENDING_DEBUG_BS BIT(14) /* SDM "Pending Debug Exceptions": single step */
 
@@ -61,18 +62,28 @@ static void single_step(struct vcpu *v)
     vcpu_dirty(v, PART_PENDING_DEBUG);
 }
 
+/* Not performed after all: breakpoints that were met on the way are not. */
+static enum emul_status give_up(struct vcpu *v, u64 pending, enum emul_status status)
+{
+    if (watch_armed(v))
+        v->pending_debug = pending;
+    return status;
+}
+
 enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
 {
     vcpu_need(v, STEP_PARTS);
     struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .shadow = 0};
     bool stepping = v->rflags & RFLAGS_TF;
+    watch_begin(v);
+    u64 pending = v->pending_debug;
     enum emul_status status = interp_handler_of(insn->op)(&in);
     if (status == EMUL_DONE)
         complete(&in);
     else if (status == EMUL_PARTIAL)
         leave_partial(v);
     else
-        return status;
+        return give_up(v, pending, status);
     update_shadow(&in);
     if (stepping)
         single_step(v);

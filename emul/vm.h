@@ -20,6 +20,7 @@ struct machine {
     /* Vector registers of the guest, which live in the machine: `index` 0..15 (XMM) or 0..7 (MMX), size 4..16 bytes. */
     void (*xmm_get)(u32 index, void *value);
     void (*xmm_set)(u32 index, const void *value);
+    u64 (*debug_address)(u32 index); /* DR0 to DR3 of the guest; NULL: accesses are not held against breakpoints */
     u64 (*time)(void);                        /* TSC: bounds string I/O (SPEC 6.4) */
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
     /* After each port write that was performed, for whoever follows the console's line starts. May be NULL. */

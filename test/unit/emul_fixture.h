@@ -42,6 +42,7 @@ struct host_guest {
     u32 port_value;    /* what ports give; each IN adds one */
     u64 now, tick;     /* the machine's time, and how much each look at it adds */
     u64 tsc_aux;
+    u64 dr[4];
 };
 
 static struct host_guest host_guest;
@@ -90,6 +91,11 @@ static void guest_xmm_set(u32 index, const void *value)
 static u64 guest_time(void)
 {
     return host_guest.now += host_guest.tick;
+}
+
+static u64 guest_debug_address(u32 index)
+{
+    return host_guest.dr[index];
 }
 
 static void guest_ends(enum end_cause cause)
@@ -221,6 +227,7 @@ __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, boo
         .msr_write = guest_msr_write,
         .xmm_get = guest_xmm_get,
         .xmm_set = guest_xmm_set,
+        .debug_address = guest_debug_address,
         .time = guest_time,
         .guest_ends = guest_ends,
     };

@@ -358,6 +358,61 @@ static void shadows(void **state)
     assert_int_equal(v->interruptibility, BLOCKING_BY_STI);
 }
 
+/* Breakpoint n on `at`: kind 1 write, 2 port, 3 read or write; len 0: 1, 1: 2, 3: 4, 2: 8 bytes. */
+static void set_breakpoint(u32 n, u64 at, u32 kind, u32 len)
+{
+    host_guest.dr[n] = at;
+    v->dr7 = (v->dr7 & ~(15ull << (16 + 4 * n))) | 2ull << (2 * n) | (u64)(kind | len << 2) << (16 + 4 * n);
+    v->pending_debug = 0;
+}
+
+static void breakpoints(void **state)
+{
+    v = guest_init(MODE_64, false);
+    v->gpr[RBX] = 0x5004;
+    set_breakpoint(1, 0x5005, 1, 3);  /* a write to 0x5004..0x5007 */
+    expect_done(STEP(0x8b, 0x03), 2); /* a read does not match */
+    assert_int_equal(v->pending_debug, 0);
+    expect_done(STEP(0x88, 0x43, 0x03), 3);
+    assert_int_equal(v->pending_debug, BIT(12) | BIT(1));
+    v->pending_debug = 0;
+    expect_done(STEP(0x88, 0x43, 0x04), 3); /* 0x5008 */
+    expect_done(STEP(0x88, 0x43, 0xff), 3); /* 0x5003 */
+    assert_int_equal(v->pending_debug, 0);
+    expect_done(STEP(0x48, 0x01, 0x43, 0xf9), 4); /* add [0x4ffd], rax: the last byte is 0x5004 */
+    assert_int_equal(v->pending_debug, BIT(12) | BIT(1));
+    set_breakpoint(3, 0x6008, 3, 2);
+    expect_done(STEP(0x8a, 0x04, 0x25, 0x0f, 0x60, 0, 0), 7);
+    assert_int_equal(v->pending_debug, BIT(12) | BIT(3));
+    /* A string instruction stops behind the element that matches; one that faults has met nothing. */
+    set_breakpoint(3, 0x6ffc, 3, 3);
+    guest_page(0x7000, 0x7000, 0);
+    v->gpr[RDI] = 0x6ffa;
+    v->gpr[RCX] = 8;
+    assert_int_equal(STEP(0xf3, 0xaa), EMUL_PARTIAL);
+    assert_int_equal(v->gpr[RDI], 0x6ffd);
+    assert_int_equal(v->pending_debug, BIT(12) | BIT(3));
+    v->pending_debug = 0;
+    v->gpr[RSI] = 0x6ffc;
+    v->gpr[RDI] = 0x7000;
+    expect_event(STEP(0xa5), VECTOR_PF, 2);
+    assert_int_equal(v->pending_debug, 0);
+    /* Ports, with CR4.DE only. */
+    set_breakpoint(0, 0x3f9, 2, 0);
+    v->gpr[RDX] = 0x3f8;
+    expect_done(STEP(0xed), 1);
+    assert_int_equal(v->pending_debug, 0);
+    v->cr4 |= CR4_DE;
+    expect_done(STEP(0xed), 1);
+    assert_int_equal(v->pending_debug, BIT(12) | BIT(0));
+    v->pending_debug = 0;
+    expect_done(STEP(0xee), 1);
+    assert_int_equal(v->pending_debug, 0);
+    v->dr7 = 0;
+    expect_done(STEP(0xef), 1);
+    assert_int_equal(v->pending_debug, 0);
+}
+
 /* ---- the interrupt flag and its relatives ---- */
 
 struct interrupt_case {
@@ -727,6 +782,7 @@ int main(void)
         cmocka_unit_test(expectations), cmocka_unit_test(refused),          cmocka_unit_test(undecodable),
         cmocka_unit_test(fetch_border), cmocka_unit_test(stack_wrap),       cmocka_unit_test(jump_limits),
         cmocka_unit_test(time_stamp),   cmocka_unit_test(lock_is_atomic),   cmocka_unit_test(every_op),
+        cmocka_unit_test(breakpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
