@@ -365,6 +365,27 @@ static void bad_tables(void **state)
     assert_int_equal(acpi_find_table(&root, "BBBB", 0, &found), ACPI_NOT_FOUND);
 }
 
+static void *map_everything(void *context, u64 address, u64 length)
+{
+    static u8 header[36] = {'R', 'S', 'D', 'T'};
+    store32(header + 4, *(u32 *)context);
+    if (length > ACPI_TABLE_MAX)
+        fail_msg("%llx bytes were asked for", (unsigned long long)length);
+    return length > sizeof(header) ? NULL : header;
+}
+
+static void huge_tables(void **state)
+{
+    u32 length = ACPI_TABLE_MAX;
+    const struct acpi_memory everything = {map_everything, &length};
+    machine_begin();
+    assert_int_equal(acpi_open(&everything, made_rsdp, 20, &root), ACPI_UNREADABLE);
+    length++;
+    assert_int_equal(acpi_open(&everything, made_rsdp, 20, &root), ACPI_BAD_TABLE);
+    length = ~0u;
+    assert_int_equal(acpi_open(&everything, made_rsdp, 20, &root), ACPI_BAD_TABLE);
+}
+
 static void bad_roots(void **state)
 {
     machine_begin();
@@ -534,6 +555,8 @@ static void s5_forms(void **state)
     S5(5, 0, NAME, 0x12, 0x46, 0x00, 0x02, 0x0a, 0x05, 0x00);                     /* package length in two bytes */
     S5(5, 0, NAME, 0x12, 0x87, 0x00, 0x00, 0x02, 0x0a, 0x05, 0x00);               /* three */
     S5(5, 0, NAME, 0x12, 0xc8, 0x00, 0x00, 0x00, 0x02, 0x0a, 0x05, 0x00);         /* four */
+    S5(5, 0, NAME, 0x12, 0x47, 0x01, 0x02, 0x0a, 0x05, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+       0); /* 23 */
     /* A reference or a wrong object first; the real one behind it. */
     S5(5, 0, '_', 'S', '5', '_', NAME, 0x0a, 0x05, NAME, 0x12, 0x05, 0x02, 0x0a, 0x05, 0x00);
 }
@@ -550,6 +573,8 @@ static void s5_malformed(void **state)
     NO_S5(NAME, 0x12, 0x00, 0x02, 0x00, 0x00);       /* a length less than its own bytes */
     NO_S5(NAME, 0x12, 0xc1);
     NO_S5(NAME, 0x12, 0xff, 0xff, 0xff, 0xff, 0x02, 0x00, 0x00);
+    NO_S5(NAME, 0x12, 0x47, 0x01, 0x02, 0x0a, 0x05, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+          0);                                        /* 22 of 23 */
     NO_S5(NAME, 0x12, 0x03, 0x00, 0x00, 0x00);       /* no elements */
     NO_S5(NAME, 0x12, 0x03, 0x02, 0x00, 0x00);       /* the second element is behind the package */
     NO_S5(NAME, 0x12, 0x04, 0x02, 0xff, 0x00);       /* Ones */
@@ -685,15 +710,25 @@ static void statuses_have_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(real_roots),      cmocka_unit_test(real_power),
-        cmocka_unit_test(real_processors), cmocka_unit_test(real_ecam),
-        cmocka_unit_test(find_rsdp),       cmocka_unit_test(bad_rsdp),
-        cmocka_unit_test(bad_tables),      cmocka_unit_test(bad_roots),
-        cmocka_unit_test(fadt_forms),      cmocka_unit_test(hardware_reduced),
-        cmocka_unit_test(bad_fadt),        cmocka_unit_test(s5_forms),
-        cmocka_unit_test(s5_malformed),    cmocka_unit_test(s5_in_real_dsdt_cut_anywhere),
-        cmocka_unit_test(madt_x2apic),     cmocka_unit_test(bad_madt),
-        cmocka_unit_test(bad_mcfg),        cmocka_unit_test(statuses_have_texts),
+        cmocka_unit_test(real_roots),
+        cmocka_unit_test(real_power),
+        cmocka_unit_test(real_processors),
+        cmocka_unit_test(real_ecam),
+        cmocka_unit_test(find_rsdp),
+        cmocka_unit_test(bad_rsdp),
+        cmocka_unit_test(bad_tables),
+        cmocka_unit_test(huge_tables),
+        cmocka_unit_test(bad_roots),
+        cmocka_unit_test(fadt_forms),
+        cmocka_unit_test(hardware_reduced),
+        cmocka_unit_test(bad_fadt),
+        cmocka_unit_test(s5_forms),
+        cmocka_unit_test(s5_malformed),
+        cmocka_unit_test(s5_in_real_dsdt_cut_anywhere),
+        cmocka_unit_test(madt_x2apic),
+        cmocka_unit_test(bad_madt),
+        cmocka_unit_test(bad_mcfg),
+        cmocka_unit_test(statuses_have_texts),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(arena.bytes);

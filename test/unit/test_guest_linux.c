@@ -183,6 +183,16 @@ static void image_over_its_own_place(void **state)
     assert_int_equal(plan.plan.step_count, 1);
 }
 
+static void modules_in_low_memory(void **state)
+{
+    info.module_count = 3;
+    info.module[1] = (struct multiboot2_module){0x50000, 0x51000, "initrd"};
+    info.module[2] = (struct multiboot2_module){0x9e000, 0x9f000,
+                                                "not used, but not ours to overwrite before the steps"};
+    planned();
+    assert_int_equal(plan.initrd_at, 0x50000);
+}
+
 static void small_machine(void **state)
 {
     /* 96 MiB, the initrd right in the middle: the kernel fits only when the initrd moves. */
@@ -228,6 +238,11 @@ static void kept_ranges(void **state)
     keep[1].start = 0; /* no low memory at all */
     planned();
     assert_true(plan.plan.area.start >= MIB);
+    keep[0] = (struct range){0, 0};
+    memory_map_reserve(&map, 0xbfe00000, 0x1e0000);
+    info.module[1].start = 0xbf500000; /* and the initrd moves to the highest place too */
+    info.module[1].end = 0xbf700000;
+    planned();
     request.keep_count = GUEST_KEEP_MAX + 1;
     refused(GUEST_BAD_REQUEST);
 }
@@ -283,7 +298,9 @@ static void bad_headers(void **state)
     fresh(state);
     store64(image + 0x258, 0); /* no preference: not below 1 MiB all the same */
     store32(image + 0x260, 0x10000);
-    planned();
+    store32(image + 0x1f4, 1);
+    info.module[0].end = info.module[0].start + SETUP_SIZE + 16;
+    assert_int_equal(linux_plan(&request, &plan), GUEST_OK);
     assert_true(plan.load_at >= MIB);
 }
 
@@ -540,6 +557,7 @@ int main(void)
         CASE(without_initrd),
         CASE(initrd_in_the_way),
         CASE(image_over_its_own_place),
+        CASE(modules_in_low_memory),
         CASE(small_machine),
         CASE(fragmented_memory),
         CASE(kept_ranges),

@@ -223,10 +223,14 @@ static void modules_in_the_way(void **state)
     add_module(0x3ff000, 0x2000, "over the start");
     add_module(0x405000, 0x1000, "inside the zeros");
     add_module(0x500000, 0x1000, "elsewhere");
+    add_module(0x100000, 0x1000, "where the first free memory would be");
+    add_module(0x9d000, 0x2000, "where the information block would be");
     load();
     check_segment(0x1000, 0x400000, 0x5000, 0x9000);
     assert_int_equal(plan.plan.step_count, 3);
     assert_int_equal(plan.module[2].start, 0x500000);
+    assert_int_equal(plan.module[3].start, 0x100000);
+    assert_int_equal(plan.module[4].start, 0x9d000);
 }
 
 static void modules_are_aligned_when_asked(void **state)
