@@ -14,17 +14,20 @@ enum emul_status {
     /* A REP string instruction stopped between two elements (time bound, single step, breakpoint); registers are exact,
      * RIP still at it, RF set, the shadow of the instruction before has ended. */
     EMUL_PARTIAL,
-    EMUL_EVENT, /* a fault was raised in v->event (CR2 in v->cr2); state as the SDM has it for that fault */
-    EMUL_MISMATCH, /* the bytes are not what exited (SPEC 4): nothing was done, resume the guest */
+    EMUL_EVENT,       /* a fault was raised in v->event (CR2 in v->cr2); state as the SDM has it for that fault */
+    EMUL_MISMATCH,    /* the bytes are not what exited (SPEC 4): nothing was done, resume the guest */
     EMUL_UNSUPPORTED, /* valid, but not interpreted: nothing was done */
 };
 
 /* What the exit said about the instruction; the fetched one must agree. */
 enum expect_kind {
     EXPECT_ANY,
-    EXPECT_IN, EXPECT_OUT, EXPECT_INS, EXPECT_OUTS, /* port and size */
+    EXPECT_IN,
+    EXPECT_OUT,
+    EXPECT_INS,
+    EXPECT_OUTS,   /* port and size */
     EXPECT_MEMORY, /* some access to guest-physical memory (EPT violation) */
-    EXPECT_OP, /* `op` exactly */
+    EXPECT_OP,     /* `op` exactly */
 };
 
 struct emul_expect {
@@ -44,8 +47,8 @@ struct emul_expect {
 
 /*
  * Fetches at CS:RIP, decodes, checks against `expect`, performs, advances RIP; sets RF, single-step (#DB pending) and
- * interruptibility as the completed instruction would have left them. *insn gets what was decoded (length 0 if the fetch
- * faulted).
+ * interruptibility as the completed instruction would have left them. *insn gets what was decoded (length 0 if the
+ * fetch faulted).
  */
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn);
 
