@@ -17,16 +17,16 @@ static unsigned choose_level(const struct ept *ept, u64 at, u64 end, unsigned fr
 }
 
 /*
- * How far pages of `level` from `at` on share the memory type of the first: to the end of the region of the next level
- * if that is uniform (one question instead of 512), else just the one page.
+ * How far pages of `level` from `at` on are known to share the memory type of the first: the largest naturally aligned
+ * part of the table that is uniform. A few questions instead of 512.
  */
 static u64 same_type_until(const struct ept *ept, u64 at, unsigned level)
 {
-    u64 above = ept_level_size(level + 1);
+    u64 size = ept_level_size(level), part = ept_level_size(level + 1);
     enum memory_type type;
-    if (memory_type_uniform(ept->config.mtrrs, hpa(align_down(at, above)), above, &type))
-        return align_down(at, above) + above;
-    return at + ept_level_size(level);
+    while (part > size && (at % part || !memory_type_uniform(ept->config.mtrrs, hpa(at), part, &type)))
+        part /= 2;
+    return at + part;
 }
 
 /* Sets entries of one table from path's on, as far as `end`, one type, this table, and entries without tables go. */
@@ -35,13 +35,15 @@ static u64 fill_run(struct ept *ept, u64 at, u64 end, const struct ept_path *pat
     unsigned level = path->level;
     u64 size = ept_level_size(level);
     u64 *entry = path->entry[level];
-    u64 until = min_u64(end, same_type_until(ept, at, level));
-    do {
-        ept_put_leaf(ept, entry++, level, leaf);
-        at += size;
-        leaf += size;
-    } while (until - at >= size && ept_index(at, level) && !ept_is_table(*entry, level));
-    return at;
+    u64 length = min_u64(end, same_type_until(ept, at, level)) - at;
+    u32 pages = (u32)min_u64(length >> (3 + 9 * level), EPT_ENTRIES - ept_index(at, level)), done = 0;
+    for (; done < pages && !ept_is_table(*entry, level); done++, entry++, leaf += size) {
+        if (!*entry)
+            ept_store(entry, leaf);
+        else if (*entry != leaf)
+            ept_put_leaf(ept, entry, level, leaf);
+    }
+    return at + done * size;
 }
 
 /*

@@ -104,10 +104,12 @@ static bool parts_agree(const struct mtrrs *mtrrs, u32 all, u32 part, enum memor
     return true;
 }
 
+/* Eight equal bytes in each register. (Reserved types, which count as UC, do not agree: that costs pages, not truth.)
+ */
 static bool fixed_agree(const struct mtrrs *mtrrs, enum memory_type type)
 {
-    for (u64 at = 0; at < FIXED_END; at += PAGE_SIZE) {
-        if (fixed_type(mtrrs, at) != type)
+    for (u32 i = 0; i < MTRR_FIXED_COUNT; i++) {
+        if (mtrrs->fixed[i] != type * 0x0101010101010101ull)
             return false;
     }
     return true;

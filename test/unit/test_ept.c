@@ -151,6 +151,22 @@ static void execution_splits_large_pages_where_it_must(void **state)
     verify(f);
 }
 
+static void protection_in_a_page_that_is_executed_does_not_join_it(void **state)
+{
+    struct fixture *f = fixture(8 * GIB, 100);
+    f->config.large_executable = false;
+    start(f);
+    assert_int_equal(ept_admit(&f->ept, gpa(5 * GIB), EPT_X), EPT_OK);
+    assert_int_equal(ept_write_protect(&f->ept, gpa(5 * GIB)), EPT_OK);
+    assert_int_equal(ept_write_allow(&f->ept, gpa(5 * GIB)), EPT_OK);
+    assert_int_equal(size_of(f, 5 * GIB), PAGE_SIZE);
+    assert_int_equal(f->ept.counts.joins, 0);
+    assert_int_equal(ept_write_protect(&f->ept, gpa(6 * GIB)), EPT_OK); /* not executed: joined as anywhere */
+    assert_int_equal(ept_write_allow(&f->ept, gpa(6 * GIB)), EPT_OK);
+    assert_int_equal(size_of(f, 6 * GIB), GIB);
+    verify(f);
+}
+
 static void execution_joins_the_oldest_when_the_pool_is_dry(void **state)
 {
     struct fixture *f = fixture(8 * GIB, 12);
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(too_many_ram_ranges_are_said),
         cmocka_unit_test(mmio_is_mapped_when_touched),
         cmocka_unit_test(execution_splits_large_pages_where_it_must),
+        cmocka_unit_test(protection_in_a_page_that_is_executed_does_not_join_it),
         cmocka_unit_test(execution_joins_the_oldest_when_the_pool_is_dry),
         cmocka_unit_test(more_executable_pages_than_the_list_holds),
         cmocka_unit_test(protection_splits_and_joins_exactly),
