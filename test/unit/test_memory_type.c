@@ -214,12 +214,9 @@ static void uniform_is_never_claimed_falsely(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_what_firmware_leaves),
-        cmocka_unit_test(off_means_uncached),
-        cmocka_unit_test(overlaps_follow_the_precedences),
-        cmocka_unit_test(a_range_that_does_not_count_is_not_seen),
-        cmocka_unit_test(reserved_types_count_as_uncached),
-        cmocka_unit_test(agrees_with_the_reference),
+        cmocka_unit_test(knows_what_firmware_leaves),       cmocka_unit_test(off_means_uncached),
+        cmocka_unit_test(overlaps_follow_the_precedences),  cmocka_unit_test(a_range_that_does_not_count_is_not_seen),
+        cmocka_unit_test(reserved_types_count_as_uncached), cmocka_unit_test(agrees_with_the_reference),
         cmocka_unit_test(uniform_is_never_claimed_falsely),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
