@@ -105,8 +105,8 @@ start:
     leal (OFFSET(boot_pdpt_image) + PTE_P + PTE_W)(%ebp), %eax
     movl %eax, OFFSET(boot_pml4) + 511 * 8(%ebp)
 
-    movl %cr4, %eax
-    orl $(1 << 5), %eax /* PAE */
+    /* PAE alone: UEFI firmware with 5-level paging leaves LA57 set, which these tables of four levels do not survive. */
+    movl $(1 << 5), %eax
     movl %eax, %cr4
     leal OFFSET(boot_pml4)(%ebp), %eax
     movl %eax, %cr3

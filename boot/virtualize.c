@@ -14,6 +14,9 @@
 #include "vmx/reporting.h"
 #include "vmx/state.h"
 
+/* 20 microseconds (SPEC 6.4) at 3 GHz: how long interrupts wait for a REP instruction that is interpreted. */
+#define STRING_DEADLINE_TICKS 60000
+
 static u64 read_msr(u32 msr)
 {
     return rdmsr(msr);
@@ -134,8 +137,7 @@ static void build_ept(struct boot *boot, struct cpu *cpu)
         .page_1g = cpuid(0x80000001, 0).edx & BIT(26),
     };
     cpu->eptp = ept_pointer(&vm->ept);
-    cpu->invept_type =
-        cpu->controls.ept_vpid & EPT_VPID_INVEPT_SINGLE ? INVEPT_SINGLE_CONTEXT : INVEPT_ALL_CONTEXT;
+    cpu->invept_type = cpu->controls.ept_vpid & EPT_VPID_INVEPT_SINGLE ? INVEPT_SINGLE_CONTEXT : INVEPT_ALL_CONTEXT;
     print("EPT: pages of %s4 KiB%s\n", config.page_1g ? "1 GiB, 2 MiB, " : (config.page_2m ? "2 MiB, " : ""),
           config.large_executable ? "" : "; large pages not executable (ITLB multihit)");
 }
@@ -207,23 +209,41 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
         cpu->cr4_mask |= CR4_PAE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PCIDE;
 }
 
-/* Tracing that firmware left on would write to memory past the EPT, and the guest cannot see it. */
+/*
+ * Tracing that firmware left on would write to memory past the EPT, and the guest cannot see it. Before VMXON: where
+ * IA32_VMX_MISC bit 14 is clear (Broadwell), a write of this MSR in VMX operation is #GP.
+ */
 static void stop_processor_trace(void)
 {
     if (cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & BIT(25))
         wrmsr(MSR_RTIT_CTL, 0);
 }
 
+/*
+ * Where memory encryption has key IDs, they are the uppermost physical address bits, and each value of them is another
+ * name for the same memory, Exeunt's own as well: what has such bits is beyond the guest's memory (SDM and Intel's
+ * "Memory Encryption Technologies Specification", IA32_TME_ACTIVATE).
+ */
+static u8 physical_address_bits(void)
+{
+    u8 bits = (u8)cpuid(0x80000008, 0).eax;
+    u64 activate;
+    if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & BIT(13)) || !vmx_rdmsr_safe(MSR_TME_ACTIVATE, &activate))
+        return bits;
+    return activate & TME_ACTIVATE_ENABLED ? bits - (activate >> TME_ACTIVATE_KEY_BITS_SHIFT & 15) : bits;
+}
+
 void boot_build_vm(struct boot *boot, struct cpu *cpu)
 {
     struct vm *vm = &boot->vm;
-    vm->physical_bits = (u8)cpuid(0x80000008, 0).eax;
+    vm->physical_bits = physical_address_bits();
     vm->linear_bits = 48;
+    vm->string_deadline_ticks = STRING_DEADLINE_TICKS;
     vm->smp = boot->facts.other_cpus;
     vm->machine = &real_machine;
+    stop_processor_trace();
     if (!vmcs_vmxon(cpu, &boot->caps))
         fatal("VMXON failed");
-    stop_processor_trace();
     build_ept(boot, cpu);
     build_policy(boot);
     build_paging_off(boot, cpu);

@@ -92,6 +92,7 @@ enum msr {
     MSR_X2APIC_ICR = 0x830,
     MSR_X2APIC_SELF_IPI = 0x83f,
     MSR_X2APIC_LAST = 0x8ff,
+    MSR_TME_ACTIVATE = 0x982,
     MSR_XSS = 0xda0,
     MSR_LBR_CTL = 0x14ce,
     MSR_EFER = 0xc0000080,
@@ -125,6 +126,10 @@ enum msr {
 
 /* SDM "Enumeration of Architectural Capabilities" */
 #define ARCH_CAPABILITIES_IF_PSCHANGE_MC_NO BIT(6)
+
+/* IA32_TME_ACTIVATE (Intel "Memory Encryption Technologies Specification") */
+#define TME_ACTIVATE_ENABLED BIT(1)
+#define TME_ACTIVATE_KEY_BITS_SHIFT 32 /* 4 bits: how many address bits are key IDs */
 
 /* SDM "IA32_MISC_ENABLE" */
 #define MISC_ENABLE_LIMIT_CPUID BIT(22)
