@@ -22,7 +22,7 @@ static struct cr_context context_of(struct cpu *cpu)
         .cr0 = vcpu_cr0(v),
         .cr3 = v->cr3,
         .cr4 = vcpu_cr4(v),
-        .efer = vcpu_efer(v),
+        .efer = paging_off_efer(cpu, vcpu_efer(v)),
         .cs_access = vcpu_segment(v, SEG_CS)->access,
         .tr_access = vcpu_segment(v, SEG_TR)->access,
         .cr4_allowed = cpu->cr4_allowed,
@@ -63,7 +63,7 @@ static bool write_cr0(struct cpu *cpu, u64 value)
         exit_fatal(cpu, "the guest enters real mode, which needs the VMX control unrestricted guest");
     paging_off_switch(cpu, value & CR0_PG);
     if (efer != context.efer)
-        state_set_efer(cpu, efer);
+        state_set_efer(cpu, paging_off_real_efer(cpu, efer));
     state_set_cr0(cpu, value);
     state_set_cr4(cpu, context.cr4);
     v->have &= ~(u32)PART_CR3;

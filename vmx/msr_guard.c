@@ -84,12 +84,12 @@ static bool write_apic_base(struct cpu *cpu, u64 value)
 static bool write_efer(struct cpu *cpu, u64 value)
 {
     struct vcpu *v = &cpu->vcpu;
-    u64 old = vcpu_efer(v);
+    u64 old = paging_off_efer(cpu, vcpu_efer(v));
     if (value & ~cpu->efer_allowed)
         return false;
     if ((value ^ old) & EFER_LME && vcpu_cr0(v) & CR0_PG)
         return false;
-    state_set_efer(cpu, (value & ~EFER_LMA) | (old & EFER_LMA));
+    state_set_efer(cpu, paging_off_real_efer(cpu, (value & ~EFER_LMA) | (old & EFER_LMA)));
     if ((value ^ old) & EFER_NXE)
         exit_flush_linear(cpu);
     return true;
@@ -125,6 +125,14 @@ static bool write_misc_enable(u64 value)
     return vmx_wrmsr_safe(MSR_MISC_ENABLE, (value & ~kept) | (rdmsr(MSR_MISC_ENABLE) & kept));
 }
 
+static bool write_xss(struct cpu *cpu, u64 value)
+{
+    if (value & ~cpu->xss_allowed || !vmx_wrmsr_safe(MSR_XSS, value))
+        return false;
+    exit_read_xsave_sizes(cpu);
+    return true;
+}
+
 bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
 {
     switch (msr) {
@@ -132,7 +140,7 @@ bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
         *value = FEATURE_CONTROL_LOCK;
         return true;
     case MSR_EFER:
-        *value = vcpu_efer(&cpu->vcpu);
+        *value = paging_off_efer(cpu, vcpu_efer(&cpu->vcpu));
         return true;
     case MSR_BIOS_SIGN_ID:
         *value = cpu->microcode;
@@ -162,7 +170,7 @@ bool msr_guard_write(struct cpu *cpu, u32 msr, u64 value)
     case MSR_MISC_ENABLE:
         return write_misc_enable(value);
     case MSR_XSS:
-        return !(value & ~cpu->xss_allowed) && vmx_wrmsr_safe(msr, value);
+        return write_xss(cpu, value);
     case MSR_PERF_GLOBAL_CTRL:
         return write_perf_global_ctrl(cpu, value);
     default:

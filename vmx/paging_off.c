@@ -40,6 +40,18 @@ u64 paging_off_real_cr4(const struct cpu *cpu, u64 value)
     return cpu->paging_off.active ? (value & ~CR4_PAGED_ONLY) | CR4_PAE : value;
 }
 
+u64 paging_off_efer(const struct cpu *cpu, u64 real)
+{
+    return cpu->paging_off.active ? real | cpu->paging_off.lme : real;
+}
+
+/* SDM "Checks on Guest Control Registers, Debug Registers, and MSRs": with CR0.PG = 1, LME must be what LMA is. */
+u64 paging_off_real_efer(struct cpu *cpu, u64 value)
+{
+    cpu->paging_off.lme = value & EFER_LME;
+    return cpu->paging_off.active ? value & ~EFER_LME : value;
+}
+
 void paging_off_switch(struct cpu *cpu, bool paging)
 {
     struct paging_off *p = &cpu->paging_off;

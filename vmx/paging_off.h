@@ -14,6 +14,7 @@ struct cpu;
 struct paging_off {
     bool active; /* the identity tables are in use now */
     u64 cr3; /* the guest's CR3 while they are */
+    u64 lme; /* the guest's IA32_EFER.LME while they are: the VMCS must have LME = LMA where CR0.PG = 1 */
     u64 pdpte[4]; /* entries for the VMCS: page directories of 2 MiB pages, 0 to 4 GiB */
 };
 
@@ -26,6 +27,11 @@ bool paging_off_hides_cr3(const struct cpu *cpu);
 /* What GUEST_CR0 and GUEST_CR4 must be when the guest believes in `value`. */
 u64 paging_off_real_cr0(const struct cpu *cpu, u64 value);
 u64 paging_off_real_cr4(const struct cpu *cpu, u64 value);
+
+/* The IA32_EFER that the guest believes in, where GUEST_IA32_EFER is `real`. */
+u64 paging_off_efer(const struct cpu *cpu, u64 real);
+/* What GUEST_IA32_EFER must be when the guest believes in `value`; remembers the difference. After paging_off_switch(). */
+u64 paging_off_real_efer(struct cpu *cpu, u64 value);
 
 /*
  * The guest's CR0.PG became `paging`: switches between its own tables and the identity tables, CR3 exiting included. To
