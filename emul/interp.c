@@ -55,22 +55,17 @@ u64 operand_address(struct interp *in)
     return address_of(in);
 }
 
-static bool open_memory(struct interp *in, const struct operand *operand, enum access_kind kind,
-                        struct access_span *span)
+bool memory_open(struct interp *in, const struct operand *operand, enum access_kind kind, struct access_span *span)
 {
     return access_open(in->v, in->insn->memory.segment, address_of(in), operand->size, kind, span);
 }
 
-bool operand_read(struct interp *in, u32 n, u64 *value)
+bool operand_read_other(struct interp *in, const struct operand *operand, u64 *value)
 {
-    const struct operand *operand = &in->insn->operand[n];
     struct access_span span;
     switch (operand->kind) {
-    case OPERAND_GPR:
-        *value = gpr_read(in->v, operand, operand->size);
-        return true;
     case OPERAND_MEMORY:
-        if (!open_memory(in, operand, ACCESS_READ, &span))
+        if (!memory_open(in, operand, ACCESS_READ, &span))
             return false;
         *value = access_get_value(in->v, &span);
         return true;
@@ -81,27 +76,6 @@ bool operand_read(struct interp *in, u32 n, u64 *value)
         *value = (u64)in->insn->immediate;
         return true;
     }
-}
-
-bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place)
-{
-    place->operand = &in->insn->operand[n];
-    return place->operand->kind != OPERAND_MEMORY || open_memory(in, place->operand, kind, &place->span);
-}
-
-u64 place_get(struct interp *in, const struct place *place)
-{
-    if (place->operand->kind == OPERAND_MEMORY)
-        return access_get_value(in->v, &place->span);
-    return gpr_read(in->v, place->operand, place->operand->size);
-}
-
-void place_put(struct interp *in, const struct place *place, u64 value)
-{
-    if (place->operand->kind == OPERAND_MEMORY)
-        access_put_value(in->v, &place->span, value);
-    else
-        gpr_write(in->v, place->operand, place->operand->size, value);
 }
 
 bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked)

@@ -108,8 +108,18 @@ static inline bool descriptors_rule(struct vcpu *v)
 /* Offset of the memory operand in its segment, cut to the address size. */
 u64 operand_address(struct interp *in);
 
+/* An operand that is not a register: read from memory, a segment register or the instruction. False: fault raised. */
+bool operand_read_other(struct interp *in, const struct operand *operand, u64 *value);
+
 /* Operand `n` as a value, zero-extended from its size (immediates as decoded). False: fault raised. */
-bool operand_read(struct interp *in, u32 n, u64 *value);
+static inline bool operand_read(struct interp *in, u32 n, u64 *value)
+{
+    const struct operand *operand = &in->insn->operand[n];
+    if (operand->kind != OPERAND_GPR)
+        return operand_read_other(in, operand, value);
+    *value = gpr_read(in->v, operand, operand->size);
+    return true;
+}
 
 /* An operand that is written, or read and written: opened first, so that what follows cannot fault. */
 struct place {
@@ -117,9 +127,30 @@ struct place {
     struct access_span span; /* of a memory operand */
 };
 
-bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place);
-u64 place_get(struct interp *in, const struct place *place);
-void place_put(struct interp *in, const struct place *place, u64 value);
+/* Opens the memory operand. False: fault raised. */
+bool memory_open(struct interp *in, const struct operand *operand, enum access_kind kind, struct access_span *span);
+
+static inline bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place)
+{
+    place->operand = &in->insn->operand[n];
+    return place->operand->kind != OPERAND_MEMORY || memory_open(in, place->operand, kind, &place->span);
+}
+
+static inline u64 place_get(struct interp *in, const struct place *place)
+{
+    if (place->operand->kind == OPERAND_MEMORY)
+        return access_get_value(in->v, &place->span);
+    return gpr_read(in->v, place->operand, place->operand->size);
+}
+
+static inline void place_put(struct interp *in, const struct place *place, u64 value)
+{
+    if (place->operand->kind == OPERAND_MEMORY)
+        access_put_value(in->v, &place->span, value);
+    else
+        gpr_write(in->v, place->operand, place->operand->size, value);
+}
+
 /* Writes what was worked out from `old`. False: locked, and memory had changed meanwhile: get and work it out again. */
 bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked);
 

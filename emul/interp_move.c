@@ -19,28 +19,35 @@ void segment_load_simple(struct interp *in, enum segment_name name, u16 selector
 }
 
 /* Control and debug registers exit by themselves; segment registers need descriptors in protected mode. */
-static bool mov_is_refused(struct interp *in)
+static enum emul_status mov_special(struct interp *in)
 {
     const struct operand *operand = in->insn->operand;
-    for (u32 i = 0; i < 2; i++)
-        if (operand[i].kind == OPERAND_CR || operand[i].kind == OPERAND_DR)
-            return true;
-    return operand[0].kind == OPERAND_SEGMENT && descriptors_rule(in->v);
+    u64 value;
+    if (operand[0].kind != OPERAND_SEGMENT || descriptors_rule(in->v))
+        return EMUL_UNSUPPORTED;
+    if (!operand_read(in, 1, &value))
+        return EMUL_EVENT;
+    segment_load_simple(in, operand[0].reg, (u16)value);
+    return EMUL_DONE;
+}
+
+static inline bool is_ordinary(const struct operand *operand)
+{
+    return operand->kind == OPERAND_GPR || operand->kind == OPERAND_MEMORY;
+}
+
+static inline bool is_control(const struct operand *operand)
+{
+    return operand->kind == OPERAND_CR || operand->kind == OPERAND_DR;
 }
 
 enum emul_status interp_mov(struct interp *in)
 {
     struct place place;
     u64 value;
-    if (mov_is_refused(in))
-        return EMUL_UNSUPPORTED;
-    if (!operand_read(in, 1, &value))
-        return EMUL_EVENT;
-    if (in->insn->operand[0].kind == OPERAND_SEGMENT) {
-        segment_load_simple(in, in->insn->operand[0].reg, (u16)value);
-        return EMUL_DONE;
-    }
-    if (!place_open(in, 0, ACCESS_WRITE, &place))
+    if (!is_ordinary(&in->insn->operand[0]) || is_control(&in->insn->operand[1]))
+        return mov_special(in);
+    if (!operand_read(in, 1, &value) || !place_open(in, 0, ACCESS_WRITE, &place))
         return EMUL_EVENT;
     place_put(in, &place, value);
     return EMUL_DONE;

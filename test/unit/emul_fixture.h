@@ -207,7 +207,7 @@ static void guest_memory(void)
         ept_add_hole(&g->vm.ept, (struct range){TRAPPED_BASE, TRAPPED_BASE + PAGE_SIZE}) != EPT_OK)
         abort();
     g->vm.window = (struct window){.ept = &g->vm.ept,
-                                   .physmap = {.map = guest_map, .direct = (char *)g->ram, .direct_end = OWN_BASE}};
+                                   .physmap = {.map = guest_map, .direct = (char *)g->ram, .direct_end = RAM_SIZE}};
 }
 
 /* A fresh guest in `mode`, at CPL 3 where that is possible and `user` says so. RAM keeps what it had. */
