@@ -182,4 +182,4 @@ test-all:
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/ring0 $(BUILD)/host $(BUILD)/guest -type f -name '*.d' 2>/dev/null)
