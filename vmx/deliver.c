@@ -24,20 +24,23 @@ void event_collect(struct cpu *cpu)
     cpu->vectoring = event_decode(information, code, (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
-static void inject(struct cpu *cpu, const struct event *event)
+static void inject(struct cpu *cpu, struct event event)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (event->type == EVENT_NMI) {
+    if (event.type == EVENT_NMI) {
         /* SDM "Checks on Guest Non-Register State": an injected NMI is not blocked by the one that was interrupted. */
         vcpu_need(v, PART_INTERRUPTIBILITY);
         v->interruptibility &= ~(u32)BLOCKING_BY_NMI;
         vcpu_dirty(v, PART_INTERRUPTIBILITY);
     }
-    if (event->has_error_code)
-        vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, event->error_code);
-    if (is_software(event))
-        vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, event->instruction_length);
-    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, event_encode(event));
+    /* SDM "Checks on VM-Entry Control Fields": real mode delivers no error codes, and entry fails with one. */
+    if (event.has_error_code && !vcpu_protected(v))
+        event.has_error_code = false;
+    if (event.has_error_code)
+        vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, event.error_code);
+    if (is_software(&event))
+        vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, event.instruction_length);
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, event_encode(&event));
     cpu->injected = true;
 }
 
@@ -50,14 +53,24 @@ static void inject_raised(struct cpu *cpu, const struct event *event)
         v->rflags = vcpu_rflags(v) | RFLAGS_RF;
         vcpu_dirty(v, PART_RFLAGS);
     }
-    inject(cpu, event);
+    inject(cpu, *event);
 }
 
-/* SDM "Non-Maskable Interrupts (NMIs)": not while an NMI is handled, nor in the shadow of MOV SS or STI. */
+/*
+ * SDM "Non-Maskable Interrupts (NMIs)": not while an NMI is handled, nor in the shadow of MOV SS or STI.
+ *
+ * The shadow of STI does not hold back the NMI-window exit on every CPU (SDM "Other Causes of VM Exits"), so waiting
+ * for it could exit for ever on the same instruction. That of MOV SS does, and blocks what STI blocks.
+ */
 static bool nmi_blocked(struct cpu *cpu)
 {
-    vcpu_need(&cpu->vcpu, PART_INTERRUPTIBILITY);
-    return cpu->injected || cpu->vcpu.interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS | BLOCKING_BY_STI);
+    struct vcpu *v = &cpu->vcpu;
+    vcpu_need(v, PART_INTERRUPTIBILITY);
+    if (!cpu->injected && v->interruptibility & BLOCKING_BY_STI) {
+        v->interruptibility = (v->interruptibility & ~(u32)BLOCKING_BY_STI) | BLOCKING_BY_MOV_SS;
+        vcpu_dirty(v, PART_INTERRUPTIBILITY);
+    }
+    return cpu->injected || v->interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS);
 }
 
 static void deliver_machine_check(struct cpu *cpu)
@@ -66,7 +79,7 @@ static void deliver_machine_check(struct cpu *cpu)
         return;
     cpu->chores &= ~(u32)CHORE_MACHINE_CHECK;
     struct event event = {.valid = true, .vector = VECTOR_MC, .type = EVENT_HARDWARE_EXCEPTION};
-    inject(cpu, &event);
+    inject(cpu, event);
 }
 
 static void deliver_nmi(struct cpu *cpu)
@@ -79,7 +92,7 @@ static void deliver_nmi(struct cpu *cpu)
     counters.nmis_injected++;
     state_clear_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
     struct event event = {.valid = true, .vector = VECTOR_NMI, .type = EVENT_NMI};
-    inject(cpu, &event);
+    inject(cpu, event);
 }
 
 void event_deliver(struct cpu *cpu)
@@ -94,7 +107,7 @@ void event_deliver(struct cpu *cpu)
         else if (v->event.valid)
             inject_raised(cpu, &event);
         else
-            inject(cpu, &event);
+            inject(cpu, event);
         counters.events_reinjected += cpu->vectoring.valid && !v->event.valid;
         counters.events_injected += v->event.valid;
         v->event.valid = false;

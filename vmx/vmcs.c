@@ -130,6 +130,8 @@ static void write_segments(const struct vmcs_start *start)
 
 static void write_msrs(struct cpu *cpu)
 {
+    if (cpu->controls.vm_entry & VM_ENTRY_LOAD_BNDCFGS)
+        vmwrite(VMCS_GUEST_BNDCFGS, 0);
     vmwrite(VMCS_GUEST_DEBUGCTL, 0);
     vmwrite(VMCS_GUEST_PAT, rdmsr(MSR_PAT));
     vmwrite(VMCS_GUEST_SYSENTER_CS, 0);
