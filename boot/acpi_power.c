@@ -32,15 +32,15 @@ static struct acpi_register read_register(const struct acpi_table *table, u32 at
 }
 
 /* The X_ field where it is filled in, else the old 32-bit port. */
-static struct acpi_register read_control(const struct acpi_table *table, u32 extended_at, u32 old_at)
+static struct acpi_register read_block(const struct acpi_table *table, u32 extended_at, u32 old_at, u32 length_at)
 {
-    struct acpi_register control = read_register(table, extended_at);
-    if (!control.address) {
-        control.space = ACPI_SPACE_IO;
-        control.bit_width = (u8)(table->bytes[FADT_PM1_CNT_LEN] * 8);
-        control.address = load32(table->bytes + old_at);
+    struct acpi_register block = read_register(table, extended_at);
+    if (!block.address) {
+        block.space = ACPI_SPACE_IO;
+        block.bit_width = (u8)(table->bytes[length_at] * 8);
+        block.address = load32(table->bytes + old_at);
     }
-    return control;
+    return block;
 }
 
 static u64 read_pointer(const struct acpi_table *table, u32 extended_at, u32 old_at)
@@ -57,8 +57,10 @@ enum acpi_status acpi_read_fadt(const struct acpi_table *table, struct acpi_fadt
     u32 flags = load32(table->bytes + FADT_FLAGS);
     fadt->hardware_reduced = flags & FADT_HW_REDUCED_ACPI;
     if (!fadt->hardware_reduced) { /* those fields mean nothing on such a machine */
-        fadt->pm1a_control = read_control(table, FADT_X_PM1A_CNT_BLK, FADT_PM1A_CNT_BLK);
-        fadt->pm1b_control = read_control(table, FADT_X_PM1B_CNT_BLK, FADT_PM1B_CNT_BLK);
+        fadt->pm1a_control = read_block(table, FADT_X_PM1A_CNT_BLK, FADT_PM1A_CNT_BLK, FADT_PM1_CNT_LEN);
+        fadt->pm1a_event = read_block(table, FADT_X_PM1A_EVT_BLK, FADT_PM1A_EVT_BLK, FADT_PM1_EVT_LEN);
+        fadt->pm1b_control = read_block(table, FADT_X_PM1B_CNT_BLK, FADT_PM1B_CNT_BLK, FADT_PM1_CNT_LEN);
+        fadt->pm1b_event = read_block(table, FADT_X_PM1B_EVT_BLK, FADT_PM1B_EVT_BLK, FADT_PM1_EVT_LEN);
         fadt->smi_command = load32(table->bytes + FADT_SMI_CMD);
         fadt->acpi_enable = table->bytes[FADT_ACPI_ENABLE];
     }
@@ -223,7 +225,9 @@ enum acpi_status acpi_guard_config(const struct acpi_root *root, struct guard_co
     if (status != ACPI_OK)
         return status;
     config->pm1a_control = port_of(&fadt.pm1a_control, memory_space);
+    config->pm1a_status = port_of(&fadt.pm1a_event, memory_space);
     config->pm1b_control = port_of(&fadt.pm1b_control, memory_space);
+    config->pm1b_status = port_of(&fadt.pm1b_event, memory_space);
     if (fadt.hardware_reduced)
         config->sleep_control = port_of(&fadt.sleep_control, memory_space);
     if (fadt.reset_supported) {

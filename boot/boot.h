@@ -19,7 +19,6 @@
 struct boot {
     u64 started; /* TSC at boot_main() */
     struct range image; /* where GRUB put Exeunt */
-    struct range information; /* where GRUB put the Multiboot2 information */
     struct multiboot2_info info;
     struct options options;
     struct memory_map map; /* the guest's: Exeunt's region is reserved */

@@ -36,8 +36,6 @@ static struct guest_request request_of(const struct boot *boot)
         .image = image_of(boot),
         .info = &boot->info,
         .map = &boot->map,
-        .keep = &boot->information,
-        .keep_count = 1,
         .rsdp_at = boot->rsdp,
     };
 }

@@ -21,6 +21,10 @@ extern const char image_start[], image_end[];
 /* Called by start.S. Physical addresses: of the Multiboot2 information, and of the image. */
 _Noreturn void boot_main(u64 information, u64 load_address);
 
+/* GRUB's structure is copied, so that the guest may be linked where it lies. */
+#define INFORMATION_MAX (64 * KIB)
+static char information_copy[INFORMATION_MAX] __attribute__((aligned(8)));
+
 static struct boot boot;
 static struct cpu bootstrap_cpu;
 
@@ -51,8 +55,9 @@ static void read_hand_over(u64 information)
 {
     struct options_error error;
     u32 bad_tag = 0;
-    enum multiboot2_status status =
-        multiboot2_read(direct(hpa(information)), MULTIBOOT2_SIZE_MAX, &boot.info, &bad_tag);
+    u32 size = multiboot2_size(direct(hpa(information)), 8);
+    memcpy(information_copy, direct(hpa(information)), min_u64(size, INFORMATION_MAX));
+    enum multiboot2_status status = multiboot2_read(information_copy, INFORMATION_MAX, &boot.info, &bad_tag);
     bool readable = status == MULTIBOOT2_OK;
     enum options_status parsed = options_parse(readable ? boot.info.command_line : "", &boot.options, &error);
     struct options defaults;
@@ -147,7 +152,6 @@ void boot_main(u64 information, u64 load_address)
 {
     boot.started = rdtsc();
     boot.image = (struct range){load_address, load_address + (u64)(image_end - image_start)};
-    boot.information = (struct range){information, information + multiboot2_size(direct(hpa(information)), 8)};
     host_load(&bootstrap_cpu);
     read_hand_over(information);
     apply_options();

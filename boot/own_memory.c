@@ -23,8 +23,8 @@ void boot_move(void *to, u64 length, u64 cr3);
 /* The highest free memory below 4 GiB of this size; reserved for the guest from then on. */
 static u64 take_memory(struct boot *boot, u64 size, u64 alignment)
 {
-    struct range avoid[2 + MULTIBOOT2_MODULES_MAX] = {boot->image, boot->information};
-    u32 count = 2;
+    struct range avoid[1 + MULTIBOOT2_MODULES_MAX] = {boot->image};
+    u32 count = 1;
     for (u32 i = 0; i < boot->info.module_count; i++)
         avoid[count++] = (struct range){boot->info.module[i].start, boot->info.module[i].end};
     struct memory_search search = {

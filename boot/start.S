@@ -180,14 +180,15 @@ start64_high:
 /*
  * void boot_move(hpa_t to_direct, u64 length, u64 cr3): copies the image, stack included, to its new place and continues there
  * under new page tables. The return address lies on the stack before the copy, so it is there afterwards as well.
- *   rdi = destination (in the direct map), rsi = length in bytes, rdx = new CR3
+ *   rdi = destination (in the direct map), rsi = length in bytes (whole pages), rdx = new CR3
  */
     .text
     .globl boot_move
 boot_move:
     movq %rsi, %rcx
+    shrq $3, %rcx
     movabsq $EXEUNT_BASE, %rsi
-    rep movsb
+    rep movsq
     movq %rdx, %cr3
     ret
 

@@ -9,6 +9,7 @@
 #include "lib/msr.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "vmx/exit.h"
 #include "vmx/machine.h"
 #include "vmx/msr_guard.h"
 #include "vmx/reporting.h"
@@ -133,7 +134,7 @@ static void build_ept(struct boot *boot, struct cpu *cpu)
         fatal("not enough memory: the EPT does not fit into Exeunt's region");
     vm->window = (struct window){
         .ept = &vm->ept,
-        .physmap = {.map = map_guest},
+        .physmap = {.map = map_guest, .direct = (char *)DIRECT_MAP, .direct_end = own_space.direct_end},
         .page_1g = cpuid(0x80000001, 0).edx & BIT(26),
     };
     cpu->eptp = ept_pointer(&vm->ept);
@@ -187,6 +188,7 @@ static void build_cpuid(struct boot *boot, struct cpu *cpu)
         print("CPUID: %s is hidden: %s\n", name, reason);
     cpu->cr4_allowed = cpuid_cr4_allowed(&cpu->cpuid) & caps_cr4_may_be_1(&boot->caps);
     cpu->xss_allowed = cpuid_xss_allowed(&cpu->cpuid);
+    exit_read_xsave_sizes(cpu);
 }
 
 static void build_cpu(struct boot *boot, struct cpu *cpu)

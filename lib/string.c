@@ -6,10 +6,13 @@
  */
 #include "lib/string.h"
 
+/* Words, then the rest in bytes. */
 void *memcpy(void *to, const void *from, size_t length)
 {
     void *at = to;
-    asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(length) : : "memory");
+    size_t words = length / 8, rest = length % 8;
+    asm volatile("rep movsq" : "+D"(at), "+S"(from), "+c"(words) : : "memory");
+    asm volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(rest) : : "memory");
     return to;
 }
 
@@ -26,7 +29,10 @@ void *memmove(void *to, const void *from, size_t length)
 void *memset(void *to, int byte, size_t length)
 {
     void *at = to;
-    asm volatile("rep stosb" : "+D"(at), "+c"(length) : "a"(byte) : "memory");
+    u64 pattern = (u8)byte * 0x0101010101010101ull;
+    size_t words = length / 8, rest = length % 8;
+    asm volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+    asm volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(pattern) : "memory");
     return to;
 }
 

@@ -110,8 +110,8 @@ enum feature_control caps_feature_control(u64 msr, u64 *value);
 void caps_read(struct vmx_caps *caps, u64 (*rdmsr)(u32 msr));
 
 /*
- * Takes away the loads of IA32_PERF_GLOBAL_CTRL. For processors without that MSR: KVM offers the controls to a guest whose
- * virtual machine has no performance counters, where RDMSR of it is #GP.
+ * Takes away the loads of IA32_PERF_GLOBAL_CTRL. For processors without that MSR: KVM offers the controls to a guest
+ * whose virtual machine has no performance counters, where RDMSR of it is #GP.
  */
 void caps_drop_perf_global_ctrl(struct vmx_caps *caps);
 

@@ -16,6 +16,7 @@
 #include "vmx/hypercall.h"
 #include "vmx/insn.h"
 #include "vmx/paging_off.h"
+#include "vmx/perf_guard.h"
 
 #define CPU_STACK_SIZE 16384
 
@@ -53,12 +54,14 @@ struct cpu {
     /* What this CPU lets the guest have */
     u64 cr4_allowed, xss_allowed, efer_allowed;
     u64 microcode; /* IA32_BIOS_SIGN_ID as found at the start */
+    u32 xsave_size, xsave_compact_size; /* CPUID leaf 0DH for the guest's XCR0 and IA32_XSS */
     bool unrestricted; /* the CPU runs a guest with paging or protection off */
     bool timed; /* timing=on */
     u32 exit_delay; /* TSC ticks */
     bool apic_enabled; /* IA32_APIC_BASE.EN */
     enum hypercall_access hypercall;
     struct paging_off paging_off;
+    struct perf_guard perf;
 
     struct cpuid_table cpuid;
     struct history history;

@@ -185,34 +185,29 @@ bool cpuid_xcr0_valid(const struct cpuid_table *table, u64 xcr0)
 #define XSAVE_LEGACY_AND_HEADER 576u
 
 /*
- * Bytes of an XSAVE area with `components` (SDM "Standard Format of XSAVE Area", "Compacted Format of XSAVE Area").
- * Components that the guest does not see, as those of IA32_XSS without XSAVES, have size 0.
- * Sub-leaf n: EAX is the size of component n, EBX its offset in the standard format; ECX[1]: aligned to 64 bytes in the
- * compacted one.
+ * Bytes of an XSAVE area with all components of `xcr0` (SDM "Standard Format of XSAVE Area"): sub-leaf n has the size
+ * of component n in EAX and its offset in EBX. Only for the maximum where Exeunt hides a component; the size in force
+ * is the processor's own word, because processors count components whose sub-leaf they do not show.
  */
-static u32 xsave_size(const struct cpuid_table *table, u64 components, bool compacted)
+static u32 largest_xsave(const struct cpuid_table *table, u64 xcr0)
 {
     const struct cpuid_run *run = &table->basic[0xd];
     u32 size = XSAVE_LEGACY_AND_HEADER;
     for (u32 i = 0; i < run->count; i++) {
         const struct cpuid_entry *entry = &table->entries[run->first + i];
-        if (entry->subleaf < 2 || entry->subleaf > 62 || !(components & BIT(entry->subleaf)))
-            continue;
-        if (compacted)
-            size = (u32)(entry->reg[ECX] & BIT(1) ? align_up(size, 64) : size) + entry->reg[EAX];
-        else
+        if (entry->subleaf >= 2 && entry->subleaf <= 62 && (xcr0 & BIT(entry->subleaf)))
             size = (u32)max_u64(size, (u64)entry->reg[EBX] + entry->reg[EAX]);
     }
     return size;
 }
 
-static void patch_xsave(const struct cpuid_table *table, u32 subleaf, const struct cpuid_state *state, u32 out[4])
+static void patch_xsave(u32 subleaf, const struct cpuid_state *state, u32 out[4])
 {
     const u32 xsavec = BIT(1), xsaves = BIT(3);
     if (subleaf == 0 && out[EAX])
-        out[EBX] = xsave_size(table, state->xcr0, false);
+        out[EBX] = state->xsave_size;
     if (subleaf == 1 && (out[EAX] & (xsavec | xsaves)))
-        out[EBX] = xsave_size(table, state->xcr0 | state->xss, true);
+        out[EBX] = state->xsave_compact_size;
 }
 
 static void apply_patch(const struct cpuid_table *table, enum patch patch, u32 subleaf, const struct cpuid_state *state,
@@ -232,7 +227,7 @@ static void apply_patch(const struct cpuid_table *table, enum patch patch, u32 s
             out[ECX] |= BIT(4); /* OSPKE */
         return;
     case PATCH_XSAVE:
-        patch_xsave(table, subleaf, state, out);
+        patch_xsave(subleaf, state, out);
         return;
     case PATCH_KEY_LOCKER:
         if (state->cr4 & BIT(19))
@@ -256,9 +251,7 @@ u32 cpuid_needs(const struct cpuid_table *table, u32 leaf, u32 subleaf)
     case PATCH_STRUCTURED:
         return subleaf == 0 ? CPUID_NEEDS_CR4 : 0;
     case PATCH_XSAVE:
-        if (subleaf > 1)
-            return 0;
-        return subleaf == 0 ? CPUID_NEEDS_XCR0 : CPUID_NEEDS_XCR0 | CPUID_NEEDS_XSS;
+        return subleaf <= 1 ? CPUID_NEEDS_XSAVE_SIZES : 0;
     case PATCH_KEY_LOCKER:
         return CPUID_NEEDS_CR4;
     case PATCH_SYSCALL:
@@ -419,14 +412,18 @@ static void finish_xsave(struct cpuid_table *table)
 {
     const struct cpuid_run *run = &table->basic[0xd];
     u64 xcr0 = cpuid_xcr0_allowed(table), components = xcr0 | cpuid_xss_allowed(table);
+    bool hid_component = false;
     if (table->max_basic < 0xd || !xcr0)
         return;
     for (u32 i = 0; i < run->count; i++) {
         struct cpuid_entry *entry = &table->entries[run->first + i];
-        if (entry->subleaf >= 2 && !(entry->subleaf < 63 && (components & BIT(entry->subleaf))))
+        if (entry->subleaf >= 2 && !(entry->subleaf < 63 && (components & BIT(entry->subleaf)))) {
+            hid_component |= entry->reg[EAX] != 0;
             memset(entry->reg, 0, sizeof entry->reg);
+        }
     }
-    set_bits(table, 0xd, ECX, ~0u, xsave_size(table, xcr0, false));
+    if (hid_component)
+        set_bits(table, 0xd, ECX, ~0u, largest_xsave(table, xcr0));
 }
 
 /* Signature "ExeuntExeunt"; leaf 40000001H says that no known interface (KVM's, Hyper-V's) is offered. */

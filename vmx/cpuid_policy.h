@@ -67,13 +67,14 @@ enum cpuid_status cpuid_table_build(struct cpuid_table *table, cpuid_reader read
 enum cpuid_need {
     CPUID_NEEDS_CR4 = 1 << 0,       /* the guest's view of CR4 */
     CPUID_NEEDS_APIC_BASE = 1 << 1, /* IA32_APIC_BASE */
-    CPUID_NEEDS_XCR0 = 1 << 2,
-    CPUID_NEEDS_XSS = 1 << 3,     /* IA32_XSS */
+    CPUID_NEEDS_XSAVE_SIZES = 1 << 2,
     CPUID_NEEDS_CODE_64 = 1 << 4, /* CPUID was executed in 64-bit mode */
 };
 
 struct cpuid_state {
-    u64 cr4, apic_base, xcr0, xss;
+    u64 cr4, apic_base;
+    u32 xsave_size;         /* CPUID.(0DH,0):EBX as the processor gives it for the XCR0 in force */
+    u32 xsave_compact_size; /* CPUID.(0DH,1):EBX for XCR0 | IA32_XSS */
     bool code_64;
 };
 

@@ -41,6 +41,9 @@ void exit_emulate(struct cpu *cpu, const struct emul_expect *expect);
 /* Linear translations of this guest CPU are dropped (a no-op where there is no VPID: each transition drops them). */
 void exit_flush_linear(struct cpu *cpu);
 
+/* Asks the processor how large XSAVE areas are now: after XCR0 or IA32_XSS changed, and once at the start. */
+void exit_read_xsave_sizes(struct cpu *cpu);
+
 /* Handlers. Each is entered with nothing fetched, and leaves state through vcpu_dirty(). */
 void exit_exception_or_nmi(struct cpu *cpu);
 void exit_triple_fault(struct cpu *cpu);

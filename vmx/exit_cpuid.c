@@ -5,8 +5,8 @@
 #include "lib/msr.h"
 #include "vmx/exit.h"
 #include "vmx/insn.h"
-#include "vmx/vmcs.h"
 #include "vmx/machine.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmcs_fields.h"
 
 /* A 32-bit result goes to a 64-bit register with its upper half cleared. */
@@ -29,10 +29,10 @@ static struct cpuid_state state_for(struct cpu *cpu, u32 needs)
         state.cr4 = vcpu_cr4(&cpu->vcpu);
     if (needs & CPUID_NEEDS_APIC_BASE)
         state.apic_base = cpu->apic_enabled ? APIC_BASE_ENABLE : 0;
-    if (needs & CPUID_NEEDS_XCR0)
-        state.xcr0 = xgetbv(0);
-    if (needs & CPUID_NEEDS_XSS)
-        state.xss = cpu->xss_allowed ? rdmsr(MSR_XSS) : 0;
+    if (needs & CPUID_NEEDS_XSAVE_SIZES) {
+        state.xsave_size = cpu->xsave_size;
+        state.xsave_compact_size = cpu->xsave_compact_size;
+    }
     if (needs & CPUID_NEEDS_CODE_64)
         state.code_64 = vcpu_code_size(&cpu->vcpu) == CODE_64;
     return state;
@@ -51,15 +51,25 @@ void exit_cpuid(struct cpu *cpu)
     exit_advance(cpu);
 }
 
-/* SDM "XSETBV": CPL 0 and CR4.OSXSAVE were checked before the exit. The real instruction judges the value. */
+void exit_read_xsave_sizes(struct cpu *cpu)
+{
+    if (!(read_cr4() & CR4_OSXSAVE))
+        return;
+    cpu->xsave_size = cpuid(0xd, 0).ebx;
+    cpu->xsave_compact_size = cpuid(0xd, 1).ebx;
+}
+
+/* SDM "XSETBV". CR4.OSXSAVE was checked before the exit; the real instruction judges the value. */
 void exit_xsetbv(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u64 value = pair(v);
-    if ((u32)v->gpr[RCX] != 0 || !cpuid_xcr0_valid(&cpu->cpuid, value) || !vmx_xsetbv_safe(0, value)) {
+    if (vcpu_cpl(v) != 0 || (u32)v->gpr[RCX] != 0 || !cpuid_xcr0_valid(&cpu->cpuid, value) ||
+        !vmx_xsetbv_safe(0, value)) {
         vcpu_raise_code(v, VECTOR_GP, 0);
         return;
     }
+    exit_read_xsave_sizes(cpu);
     exit_advance(cpu);
 }
 

@@ -52,8 +52,7 @@ static bool write_mtrr(struct cpu *cpu, u32 msr, u64 value)
         return true;
     counters.mtrr_rebuilds++;
     msr_read_mtrrs(&cpu->vm->mtrrs, cpu->vm->physical_bits);
-    if (ept_rebuild(&cpu->vm->ept) != EPT_OK)
-        exit_fatal(cpu, "no memory to rebuild the EPT for new MTRRs");
+    ept_rebuild(&cpu->vm->ept); /* what does not fit comes back on demand */
     return true;
 }
 
@@ -62,7 +61,7 @@ static bool write_apic_base(struct cpu *cpu, u64 value)
 {
     struct vm *vm = cpu->vm;
     u64 page = value & BITS(51, 12), old = vm->policy.apic_base;
-    if (page >= vm->ept.config.own.start && page < vm->ept.config.own.end) {
+    if ((page >= vm->ept.config.own.start && page < vm->ept.config.own.end) || page >> vm->physical_bits) {
         counters.lapic_relocation_refused++;
         return false;
     }
@@ -109,13 +108,17 @@ static bool write_tsc(struct cpu *cpu, u32 msr, u64 value)
     return true;
 }
 
-/* The real WRMSR judges the value; root mode keeps its counters stopped. */
-static bool write_perf_global_ctrl(struct cpu *cpu, u64 value)
+/* Root mode would take the #AC or #GP of a split or uncacheable lock that it performs for the guest. */
+static bool write_test_ctrl(u64 value)
 {
-    if (!(cpu->controls.vm_entry & VM_ENTRY_LOAD_PERF_GLOBAL_CTRL) || !vmx_wrmsr_safe(MSR_PERF_GLOBAL_CTRL, value))
+    return !(value & (TEST_CTRL_SPLIT_LOCK_FAULT | TEST_CTRL_UC_LOCK_FAULT)) && vmx_wrmsr_safe(MSR_TEST_CTRL, value);
+}
+
+static bool read_core_capabilities(u64 *value)
+{
+    if (!vmx_rdmsr_safe(MSR_CORE_CAPABILITIES, value))
         return false;
-    vmwrite(VMCS_GUEST_PERF_GLOBAL_CTRL, rdmsr(MSR_PERF_GLOBAL_CTRL));
-    wrmsr(MSR_PERF_GLOBAL_CTRL, 0);
+    *value &= ~(CORE_CAPABILITIES_UC_LOCK_FAULT | CORE_CAPABILITIES_SPLIT_LOCK_FAULT);
     return true;
 }
 
@@ -145,6 +148,10 @@ bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
     case MSR_BIOS_SIGN_ID:
         *value = cpu->microcode;
         return true;
+    case MSR_CORE_CAPABILITIES:
+        return read_core_capabilities(value);
+    case MSR_PEBS_ENABLE:
+        return perf_read_pebs_enable(cpu, value);
     default:
         return vmx_rdmsr_safe(msr, value);
     }
@@ -172,7 +179,11 @@ bool msr_guard_write(struct cpu *cpu, u32 msr, u64 value)
     case MSR_XSS:
         return write_xss(cpu, value);
     case MSR_PERF_GLOBAL_CTRL:
-        return write_perf_global_ctrl(cpu, value);
+        return perf_write_global_ctrl(cpu, value);
+    case MSR_PEBS_ENABLE:
+        return perf_write_pebs_enable(cpu, value);
+    case MSR_TEST_CTRL:
+        return write_test_ctrl(value);
     default:
         return vmx_wrmsr_safe(msr, value);
     }

@@ -17,9 +17,14 @@ static void fetch_segment(struct vcpu *v, enum segment_name name)
     };
 }
 
-/* RDPKRU is #UD while Exeunt's CR4.PKE is clear: borrow the bit for the moment. */
-static u32 read_pkru(void)
+/*
+ * RDPKRU is #UD while Exeunt's CR4.PKE is clear: borrow the bit for the moment. 0 where there are no
+ * protection keys.
+ */
+static u32 read_pkru(const struct cpu *cpu)
 {
+    if (!(cpu->cr4_allowed & CR4_PKE))
+        return 0;
     u64 cr4 = read_cr4();
     u32 value, zero;
     write_cr4(cr4 | CR4_PKE);
@@ -54,7 +59,7 @@ static void fetch_rare(struct vcpu *v, enum vcpu_part part)
         v->pending_debug = vmread(VMCS_GUEST_PENDING_DEBUG);
         break;
     case PART_PKRU:
-        v->pkru = read_pkru();
+        v->pkru = read_pkru(CONTAINER_OF(v, struct cpu, vcpu));
         break;
     default:
         fetch_segment(v, (enum segment_name)__builtin_ctz(part));

@@ -137,6 +137,7 @@ static void real_power(void **state)
         assert_int_equal(acpi_guard_config(&root, &config, &memory_space), ACPI_OK);
         assert_false(memory_space);
         assert_int_equal(config.pm1a_control, machine->pm1a);
+        assert_int_equal(config.pm1a_status, machine->pm1a - 4); /* one block on each of these machines */
         assert_int_equal(config.pm1b_control, 0);
         assert_true(config.has_s5);
         assert_int_equal(config.s5_type_a, machine->s5);
@@ -442,11 +443,15 @@ static void fadt_forms(void **state)
     machine_begin();
     memset(fadt_body, 0, sizeof(fadt_body));
     field(40, table_alone("DSDT", s5_plain, sizeof(s5_plain)));
+    field(56, 0x1000);
+    field(60, 0x1010);
     field(64, 0x1004);
     field(68, 0x1008);
     assert_int_equal(guards(116, &config, &memory_space), ACPI_OK); /* ACPI 1.0 */
     assert_int_equal(config.pm1a_control, 0x1004);
     assert_int_equal(config.pm1b_control, 0x1008);
+    assert_int_equal(config.pm1a_status, 0x1000);
+    assert_int_equal(config.pm1b_status, 0x1010);
     assert_int_equal(config.reset_port, 0);
     assert_true(config.has_s5);
     assert_int_equal(config.s5_type_a, 5);
