@@ -14,6 +14,7 @@ enum msr {
     MSR_TIME_STAMP_COUNTER = 0x10,
     MSR_PLATFORM_ID = 0x17,
     MSR_APIC_BASE = 0x1b,
+    MSR_TEST_CTRL = 0x33,
     MSR_FEATURE_CONTROL = 0x3a,
     MSR_TSC_ADJUST = 0x3b,
     MSR_SPEC_CTRL = 0x48,
@@ -23,6 +24,7 @@ enum msr {
     MSR_SMM_MONITOR_CTL = 0x9b,
     MSR_PMC0 = 0xc1,
     MSR_PLATFORM_INFO = 0xce,
+    MSR_CORE_CAPABILITIES = 0xcf,
     MSR_MPERF = 0xe7,
     MSR_APERF = 0xe8,
     MSR_MTRRCAP = 0xfe,
@@ -126,6 +128,12 @@ enum msr {
 
 /* SDM "Enumeration of Architectural Capabilities" */
 #define ARCH_CAPABILITIES_IF_PSCHANGE_MC_NO BIT(6)
+
+/* SDM "Features to Disable Bus Locks": MSR_TEST_CTRL and IA32_CORE_CAPABILITIES. */
+#define TEST_CTRL_UC_LOCK_FAULT BIT(28)
+#define TEST_CTRL_SPLIT_LOCK_FAULT BIT(29)
+#define CORE_CAPABILITIES_UC_LOCK_FAULT BIT(4)
+#define CORE_CAPABILITIES_SPLIT_LOCK_FAULT BIT(5)
 
 /* IA32_TME_ACTIVATE (Intel "Memory Encryption Technologies Specification") */
 #define TME_ACTIVATE_ENABLED BIT(1)
