@@ -21,6 +21,15 @@ static u64 pair(const struct vcpu *v)
     return (u64)(u32)v->gpr[RDX] << 32 | (u32)v->gpr[RAX];
 }
 
+/*
+ * By the one field that says it, which an outer KVM shadows; vcpu_code_size() would fetch the whole segment and EFER.
+ * LMA is what the VM-entry control says (SDM "Checks on Guest Control Registers, Debug Registers, and MSRs").
+ */
+static bool in_64_bit_mode(const struct cpu *cpu)
+{
+    return cpu->controls.vm_entry & VM_ENTRY_IA32E_GUEST && vmread(VMCS_GUEST_CS_ACCESS) & ACCESS_L;
+}
+
 /* Only what this leaf's answer depends on is looked up; for most leaves that is nothing. */
 static struct cpuid_state state_for(struct cpu *cpu, u32 needs)
 {
@@ -34,7 +43,7 @@ static struct cpuid_state state_for(struct cpu *cpu, u32 needs)
         state.xsave_compact_size = cpu->xsave_compact_size;
     }
     if (needs & CPUID_NEEDS_CODE_64)
-        state.code_64 = vcpu_code_size(&cpu->vcpu) == CODE_64;
+        state.code_64 = in_64_bit_mode(cpu);
     return state;
 }
 

@@ -92,8 +92,7 @@ static void fetch_part(struct cpu *cpu, enum vcpu_part part)
     case PART_CR4:
         v->cr4 = read_masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, cpu->cr4_mask);
         break;
-    case PART_EFER:
-        v->efer = vmread(VMCS_GUEST_EFER);
+    case PART_EFER: /* kept by state_set_efer(): the guest changes EFER by exits only (WRMSR, MOV to CR0 with PG) */
         break;
     default:
         fetch_rare(v, part);
