@@ -8,17 +8,6 @@
 #include "emul/watch.h"
 #include "lib/string.h"
 
-/* Machine accesses of one size at any alignment. */
-struct unaligned16 {
-    u16 value;
-} __attribute__((packed, may_alias));
-struct unaligned32 {
-    u32 value;
-} __attribute__((packed, may_alias));
-struct unaligned64 {
-    u64 value;
-} __attribute__((packed, may_alias));
-
 static inline u32 current_privilege(const struct vcpu *v)
 {
     return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
@@ -234,15 +223,15 @@ bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment
 static void machine_read(const volatile u8 *from, u8 *to, u32 size)
 {
     while (size >= 8) {
-        ((struct unaligned64 *)to)->value = ((const volatile struct unaligned64 *)from)->value;
+        ((struct access_unaligned64 *)to)->value = ((const volatile struct access_unaligned64 *)from)->value;
         from += 8, to += 8, size -= 8;
     }
     if (size & 4) {
-        ((struct unaligned32 *)to)->value = ((const volatile struct unaligned32 *)from)->value;
+        ((struct access_unaligned32 *)to)->value = ((const volatile struct access_unaligned32 *)from)->value;
         from += 4, to += 4;
     }
     if (size & 2) {
-        ((struct unaligned16 *)to)->value = ((const volatile struct unaligned16 *)from)->value;
+        ((struct access_unaligned16 *)to)->value = ((const volatile struct access_unaligned16 *)from)->value;
         from += 2, to += 2;
     }
     if (size & 1)
@@ -252,15 +241,15 @@ static void machine_read(const volatile u8 *from, u8 *to, u32 size)
 static void machine_write(volatile u8 *to, const u8 *from, u32 size)
 {
     while (size >= 8) {
-        ((volatile struct unaligned64 *)to)->value = ((const struct unaligned64 *)from)->value;
+        ((volatile struct access_unaligned64 *)to)->value = ((const struct access_unaligned64 *)from)->value;
         from += 8, to += 8, size -= 8;
     }
     if (size & 4) {
-        ((volatile struct unaligned32 *)to)->value = ((const struct unaligned32 *)from)->value;
+        ((volatile struct access_unaligned32 *)to)->value = ((const struct access_unaligned32 *)from)->value;
         from += 4, to += 4;
     }
     if (size & 2) {
-        ((volatile struct unaligned16 *)to)->value = ((const struct unaligned16 *)from)->value;
+        ((volatile struct access_unaligned16 *)to)->value = ((const struct access_unaligned16 *)from)->value;
         from += 2, to += 2;
     }
     if (size & 1)
@@ -319,16 +308,7 @@ u64 access_get_value(struct vcpu *v, const struct access_span *span)
     const struct access_piece *piece = &span->piece[0];
     u64 value = 0;
     if (span->count == 1 && piece->ptr)
-        switch (piece->size) {
-        case 1:
-            return *(const volatile u8 *)piece->ptr;
-        case 2:
-            return ((const volatile struct unaligned16 *)piece->ptr)->value;
-        case 4:
-            return ((const volatile struct unaligned32 *)piece->ptr)->value;
-        case 8:
-            return ((const volatile struct unaligned64 *)piece->ptr)->value;
-        }
+        return access_load(piece->ptr, piece->size);
     access_get(v, span, &value);
     return value;
 }

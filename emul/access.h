@@ -43,6 +43,50 @@ struct access_cursor {
     u8 class;
 };
 
+/* Machine accesses of one size at any alignment. */
+struct access_unaligned16 {
+    u16 value;
+} __attribute__((packed, may_alias));
+struct access_unaligned32 {
+    u32 value;
+} __attribute__((packed, may_alias));
+struct access_unaligned64 {
+    u64 value;
+} __attribute__((packed, may_alias));
+
+/* One machine access of 1, 2, 4 or 8 bytes. */
+static inline u64 access_load(const void *at, u32 size)
+{
+    switch (size) {
+    case 1:
+        return *(const volatile u8 *)at;
+    case 2:
+        return ((const volatile struct access_unaligned16 *)at)->value;
+    case 4:
+        return ((const volatile struct access_unaligned32 *)at)->value;
+    default:
+        return ((const volatile struct access_unaligned64 *)at)->value;
+    }
+}
+
+static inline void access_store(void *at, u32 size, u64 value)
+{
+    switch (size) {
+    case 1:
+        *(volatile u8 *)at = (u8)value;
+        break;
+    case 2:
+        ((volatile struct access_unaligned16 *)at)->value = (u16)value;
+        break;
+    case 4:
+        ((volatile struct access_unaligned32 *)at)->value = (u32)value;
+        break;
+    default:
+        ((volatile struct access_unaligned64 *)at)->value = value;
+        break;
+    }
+}
+
 /* What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. */
 #define ACCESS_PARTS (PART_SEG_CS | PART_SEG_SS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
 

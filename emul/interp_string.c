@@ -3,21 +3,11 @@
  * String instructions. After each element the registers are exact, so a fault, a single step or the time bound
  * between two elements leaves what hardware leaves. A page is translated once, not once per element.
  */
+#include "emul/interp_string.h"
 #include "emul/device.h"
 #include "emul/interp.h"
 #include "emul/interp_io.h"
 #include "emul/watch.h"
-
-struct string {
-    struct interp *in;
-    u32 size; /* of an element */
-    u32 address_size;
-    u64 step;
-    bool ends; /* REPE, REPNE: the last comparison ends the repetition */
-    struct access_cursor source, target;
-};
-
-typedef bool element(struct string *s);
 
 static bool source_open(struct string *s, struct access_span *span)
 {
@@ -43,22 +33,29 @@ static inline bool breakpoint_met(const struct vcpu *v)
 }
 
 /* One element without the repetition, or elements until the count, the comparison, a trap or the time ends it. */
-static enum emul_status repeat(struct string *s, element *one)
+static enum emul_status repeat(struct string *s, string_element *one, string_run *run)
 {
     struct interp *in = s->in;
     if (!(in->insn->flags & (INSN_REP | INSN_REPNE)))
         return one(s) ? EMUL_DONE : EMUL_EVENT;
-    u64 count = reg_read(in->v, RCX, s->address_size), start = 0;
+    u64 count = reg_read(in->v, RCX, s->address_size);
     bool single_step = flags_read(in) & RFLAGS_TF;
+    if (!string_may_run(s))
+        run = NULL;
     if (count == 0)
         return EMUL_DONE;
     for (;;) {
-        if (!one(s))
-            return EMUL_EVENT;
-        reg_write(in->v, RCX, s->address_size, --count);
+        u64 done = run ? run(s, count) : 0;
+        if (done == 0) {
+            if (!one(s))
+                return EMUL_EVENT;
+            done = 1;
+        }
+        count -= done;
+        reg_write(in->v, RCX, s->address_size, count);
         if (count == 0 || s->ends)
             return EMUL_DONE;
-        if (single_step || breakpoint_met(in->v) || time_is_up(in, &start))
+        if (single_step || breakpoint_met(in->v) || time_is_up(in, &s->start))
             return EMUL_PARTIAL;
     }
 }
@@ -167,13 +164,13 @@ static bool one_outs(struct string *s)
     return true;
 }
 
-static enum emul_status string_memory(struct interp *in, element *one)
+static enum emul_status string_memory(struct interp *in, string_element *one, string_run *run)
 {
     struct string s = string_begin(in, string_size(in->insn));
-    return repeat(&s, one);
+    return repeat(&s, one, run);
 }
 
-static enum emul_status string_port(struct interp *in, element *one)
+static enum emul_status string_port(struct interp *in, string_element *one, string_run *run)
 {
     struct string s = string_begin(in, io_size(in->insn));
     bool repeated = in->insn->flags & (INSN_REP | INSN_REPNE);
@@ -181,40 +178,40 @@ static enum emul_status string_port(struct interp *in, element *one)
         return EMUL_DONE;
     if (!emul_port_allowed(in->v, (u16)in->v->gpr[RDX], s.size))
         return EMUL_EVENT;
-    return repeat(&s, one);
+    return repeat(&s, one, run);
 }
 
 enum emul_status interp_movs(struct interp *in)
 {
-    return string_memory(in, one_movs);
+    return string_memory(in, one_movs, run_movs);
 }
 
 enum emul_status interp_stos(struct interp *in)
 {
-    return string_memory(in, one_stos);
+    return string_memory(in, one_stos, run_stos);
 }
 
 enum emul_status interp_lods(struct interp *in)
 {
-    return string_memory(in, one_lods);
+    return string_memory(in, one_lods, NULL);
 }
 
 enum emul_status interp_cmps(struct interp *in)
 {
-    return string_memory(in, one_cmps);
+    return string_memory(in, one_cmps, NULL);
 }
 
 enum emul_status interp_scas(struct interp *in)
 {
-    return string_memory(in, one_scas);
+    return string_memory(in, one_scas, NULL);
 }
 
 enum emul_status interp_ins(struct interp *in)
 {
-    return string_port(in, one_ins);
+    return string_port(in, one_ins, run_ins);
 }
 
 enum emul_status interp_outs(struct interp *in)
 {
-    return string_port(in, one_outs);
+    return string_port(in, one_outs, run_outs);
 }
