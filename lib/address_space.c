@@ -6,6 +6,10 @@
 /* SDM "4-Level Paging", formats of paging-structure entries. */
 #define PTE_P BIT(0)
 #define PTE_W BIT(1)
+#define PTE_PWT BIT(3)
+#define PTE_PCD BIT(4)
+#define PTE_A BIT(5) /* set from the start, so that an entry can be compared as a whole */
+#define PTE_D BIT(6)
 #define PTE_PS BIT(7)
 #define PTE_G BIT(8)
 #define PTE_NX BIT(63)
@@ -112,13 +116,28 @@ bool address_space_build(struct address_space *space)
     return map_region(space) && make_slots(space);
 }
 
+/* The slot of this CPU that maps the page of `entry`, or the one to be used next. */
+static u32 find_slot(const u64 *slots, u64 entry)
+{
+    static u32 next;
+    for (u32 i = 0; i < MAP_SLOTS_PER_CPU; i++)
+        if (slots[i] == entry)
+            return i;
+    return next++ % MAP_SLOTS_PER_CPU;
+}
+
 void *address_space_map(hpa_t at, u32 cpu)
 {
     if (at.at < own_space.direct_end)
         return direct(at);
-    u64 linear = MAP_SLOTS + cpu * PAGE_SIZE;
-    u64 *slots = page_pool_ptr(own_space.pool, own_space.slots);
-    slots[cpu] = (at.at & PTE_ADDRESS) | flags_of(&own_space, READ_WRITE);
-    invlpg((void *)linear);
+    u32 first = cpu * MAP_SLOTS_PER_CPU;
+    u64 *slots = (u64 *)page_pool_ptr(own_space.pool, own_space.slots) + first;
+    u64 entry = (at.at & PTE_ADDRESS) | flags_of(&own_space, READ_WRITE) | PTE_PWT | PTE_PCD | PTE_A | PTE_D;
+    u32 slot = find_slot(slots, entry);
+    u64 linear = MAP_SLOTS + (first + slot) * PAGE_SIZE;
+    if (slots[slot] != entry) {
+        slots[slot] = entry;
+        invlpg((void *)linear);
+    }
     return (void *)(linear + (at.at & ~PAGE_MASK));
 }

@@ -39,8 +39,9 @@ static inline hpa_t own_hpa(const void *object)
 }
 
 /*
- * A pointer to the byte at `at`, usable up to the end of its 4 KiB page; for addresses beyond the direct map it is the
- * slot of CPU `cpu`, which the next such call reuses.
+ * A pointer to the byte at `at`, usable up to the end of its 4 KiB page. What lies beyond the direct map is no RAM: it is
+ * mapped uncached, in one of MAP_SLOTS_PER_CPU slots of CPU `cpu` (0 to 63), of which the next call for a page that has
+ * none reuses the oldest.
  */
 void *address_space_map(hpa_t at, u32 cpu);
 

@@ -4,7 +4,7 @@
  *
  *   DIRECT_MAP + hpa    RAM and MMIO, not executable; Exeunt's own region is left out
  *   EXEUNT_BASE + n     byte n of Exeunt's region: the image (text RX, read-only data R, data RW), then the page pool
- *   MAP_SLOTS + n*4096  one page for each CPU, for addresses that the direct map does not reach
+ *   MAP_SLOTS + n*4096  MAP_SLOTS_PER_CPU pages for each CPU, for addresses that the direct map does not reach
  *
  * Numbers only: the assembler reads this file too.
  */
@@ -14,5 +14,6 @@
 #define DIRECT_MAP 0xffff800000000000
 #define EXEUNT_BASE 0xffffffff80000000
 #define MAP_SLOTS 0xffffffffc0000000
+#define MAP_SLOTS_PER_CPU 8
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From an exit to the interpreter, and what its status means for the guest. */
+#include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/print.h"
-#include "lib/console.h"
 #include "vmx/exit.h"
 #include "vmx/exit_reasons.h"
 #include "vmx/insn.h"
@@ -10,6 +10,12 @@
 
 /* The first ones are worth a line each at once; all are counted. */
 #define UNSUPPORTED_LINES 16
+
+/*
+ * What was fetched is not what exited: another CPU changed the code, and the guest is resumed (SPEC 4). So often in a
+ * row at one address, it is an instruction that the decoder does not know, and would exit for ever.
+ */
+#define MISMATCHES_MAX 16
 
 static void report_unsupported(struct cpu *cpu, const struct insn *insn)
 {
@@ -24,9 +30,27 @@ static void report_unsupported(struct cpu *cpu, const struct insn *insn)
     console_end();
 }
 
+static void refuse(struct cpu *cpu, const struct insn *insn)
+{
+    report_unsupported(cpu, insn);
+    vcpu_raise(&cpu->vcpu, VECTOR_UD);
+}
+
+static void count_mismatch(struct cpu *cpu, const struct insn *insn)
+{
+    u64 rip = vcpu_rip(&cpu->vcpu);
+    counters.mismatches++;
+    cpu->mismatches = cpu->mismatch_rip == rip ? cpu->mismatches + 1 : 1;
+    cpu->mismatch_rip = rip;
+    if (cpu->mismatches < MISMATCHES_MAX)
+        return;
+    cpu->mismatches = 0;
+    refuse(cpu, insn);
+}
+
 void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
 {
-    struct insn insn;
+    struct insn insn = {.length = 0};
     switch (emul_step(&cpu->vcpu, expect, &insn)) {
     case EMUL_DONE:
     case EMUL_EVENT:
@@ -35,11 +59,10 @@ void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
         counters.partial_strings++;
         break;
     case EMUL_MISMATCH:
-        counters.mismatches++;
+        count_mismatch(cpu, &insn);
         break;
     case EMUL_UNSUPPORTED:
-        report_unsupported(cpu, &insn);
-        vcpu_raise(&cpu->vcpu, VECTOR_UD);
+        refuse(cpu, &insn);
         break;
     }
 }

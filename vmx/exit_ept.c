@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EPT violations: MMIO that is touched for the first time, executable large pages that must split, trapped pages, and the
- * guest's attempts on Exeunt's own region.
+ * EPT violations: MMIO that is touched for the first time, executable large pages that must split, trapped pages, and
+ * the guest's attempts on Exeunt's own region.
  */
 #include "emul/access.h"
 #include "lib/counters.h"
@@ -74,7 +74,10 @@ static void fault_of_walk(struct cpu *cpu, u64 qualification)
 static void withhold(struct cpu *cpu, enum ept_class memory, u64 qualification)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (qualification & VIOLATION_LINEAR_VALID && !(qualification & VIOLATION_TRANSLATED)) {
+    if (!(qualification & VIOLATION_LINEAR_VALID)) {
+        /* SDM "Exit Qualification for EPT Violations": PDPTEs, which MOV to CR loads. Ones there are reserved bits. */
+        vcpu_raise_code(v, VECTOR_GP, 0);
+    } else if (!(qualification & VIOLATION_TRANSLATED)) {
         fault_of_walk(cpu, qualification);
     } else if (cpu->vectoring.valid) {
         /* A descriptor of ones or a stack that keeps nothing: the delivery ends in #GP, then #DF, then shutdown. */
@@ -106,5 +109,6 @@ void exit_ept_misconfiguration(struct cpu *cpu)
     gpa_t at = gpa(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
     u64 size;
     u64 entry = ept_lookup(&cpu->vm->ept, at, &size);
-    exit_fatal(cpu, "EPT misconfiguration at guest-physical %lx: entry %lx of %lu KiB", at.at, entry, (unsigned long)(size / KIB));
+    exit_fatal(cpu, "EPT misconfiguration at guest-physical %lx: entry %lx of %lu KiB", at.at, entry,
+               (unsigned long)(size / KIB));
 }

@@ -3,15 +3,23 @@
  * RDMSR and WRMSR (SPEC 2.5). The policy (emul/msr_policy.def) says which way each MSR goes; the guarded ones that need
  * more than a check are in vmx/msr_guard.c.
  */
+#include "emul/access.h"
 #include "emul/device.h"
 #include "emul/policy.h"
 #include "lib/counters.h"
+#include "lib/cpu.h"
 #include "lib/msr.h"
 #include "vmx/exit.h"
 #include "vmx/insn.h"
 #include "vmx/machine.h"
 #include "vmx/msr_guard.h"
 #include "vmx/vmcs_fields.h"
+
+/* SDM "IA32_DEBUGCTL MSR" */
+#define DEBUGCTL_LBR BIT(0)
+#define DEBUGCTL_BTF BIT(1)
+#define DEBUGCTL_BRANCH_TRACE BITS(8, 6) /* TR, BTS, BTINT */
+#define CPUID_DS BIT(21)
 
 /* Registers that entries and exits switch: the guest's value is in the VMCS. 0: not such a one. */
 static u32 vmcs_field_of(const struct cpu *cpu, u32 msr)
@@ -56,19 +64,44 @@ static bool forward_read(struct cpu *cpu, u32 msr, u64 *value)
     return true;
 }
 
-/*
- * The real WRMSR judges the value, then the VMCS keeps it for the guest and the register gets back what root mode
- * had: an exit path that is only taken with trap=msr.
- */
-static bool write_switched(u32 msr, u32 field, u64 value)
+static bool pat_valid(u64 value)
 {
-    u64 own;
-    if (!vmx_rdmsr_safe(msr, &own) || !vmx_wrmsr_safe(msr, value))
-        return false;
-    vmx_rdmsr_safe(msr, &value);
-    vmx_wrmsr_safe(msr, own);
-    vmwrite(field, value);
+    for (u32 i = 0; i < 64; i += 8) {
+        u64 type = value >> i & 0xff;
+        if (type == 2 || type == 3 || type > 7)
+            return false;
+    }
     return true;
+}
+
+/*
+ * The real register judges reserved bits, without those that would act on root mode at once: a branch trace store would
+ * go to linear addresses that the guest chose, which are Exeunt's.
+ */
+static bool debugctl_valid(u64 value)
+{
+    if (value & DEBUGCTL_BRANCH_TRACE && !(cpuid(1, 0).edx & CPUID_DS))
+        return false;
+    return vmx_wrmsr_safe(MSR_DEBUGCTL, value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_BRANCH_TRACE)) &&
+           vmx_wrmsr_safe(MSR_DEBUGCTL, 0);
+}
+
+/*
+ * An MSR that entries and exits switch goes to the VMCS: an exit path that is only taken with trap=msr. A value that
+ * the real WRMSR would refuse must not get there, because VM entry would fail with it.
+ */
+static bool write_switched(struct cpu *cpu, u32 msr, u32 field, u64 value)
+{
+    bool valid = true;
+    if (msr == MSR_PAT)
+        valid = pat_valid(value);
+    else if (msr == MSR_DEBUGCTL)
+        valid = debugctl_valid(value);
+    else if (msr != MSR_SYSENTER_CS)
+        valid = access_canonical(&cpu->vcpu, value);
+    if (valid)
+        vmwrite(field, value);
+    return valid;
 }
 
 static bool forward_write(struct cpu *cpu, u32 msr, u64 value)
@@ -76,7 +109,7 @@ static bool forward_write(struct cpu *cpu, u32 msr, u64 value)
     if (is_x2apic(msr))
         return device_x2apic_write(&cpu->vcpu, msr, value);
     u32 field = vmcs_field_of(cpu, msr);
-    return field ? write_switched(msr, field, value) : vmx_wrmsr_safe(msr, value);
+    return field ? write_switched(cpu, msr, field, value) : vmx_wrmsr_safe(msr, value);
 }
 
 static bool read_msr(struct cpu *cpu, u32 msr, u64 *value)

@@ -10,6 +10,7 @@
 
 #define VECTORS 32
 #define STUB_SIZE 16
+#define MCG_STATUS_RIPV BIT(0)
 
 /* SDM "64-Bit Mode IDT": interrupt gate. */
 struct gate {
@@ -147,8 +148,18 @@ static _Noreturn void unexpected(const struct host_frame *f)
     panic("exception in root mode");
 }
 
+/* SDM "IA32_MCG_STATUS MSR": without RIPV what was interrupted cannot go on. */
+static void check_machine_check(const struct host_frame *frame)
+{
+    u64 status = rdmsr(MSR_MCG_STATUS);
+    if (!(status & MCG_STATUS_RIPV))
+        panic("machine check in Exeunt, RIP %lx: IA32_MCG_STATUS %lx", frame->rip, status);
+}
+
 void host_exception(struct host_frame *frame)
 {
+    if (frame->vector == VECTOR_MC)
+        check_machine_check(frame);
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_MC) {
         struct cpu *cpu = host_cpu();
         cpu->attention |= frame->vector == VECTOR_NMI ? ATTENTION_NMI : ATTENTION_MACHINE_CHECK;
