@@ -28,7 +28,7 @@ struct boot {
     struct caps_report caps_report;
     struct policy_facts facts;
     bool unrestricted; /* the CPU has unrestricted guest */
-    hpa_t identity_tables; /* without it: 16 KiB for vmx/paging_off.c */
+    hpa_t identity_tables; /* without it: PAGING_OFF_PAGES for vmx/paging_off.c */
     u32 cpus_present;
     struct page_pool pool;
     struct vm vm;

@@ -12,7 +12,7 @@
 /* One CPU's worth: image, stacks and per-CPU state, and some 3 MiB of pages for page tables. */
 #define REGION_SIZE (4 * MIB)
 #define REGION_ALIGNMENT (2 * MIB)
-#define IDENTITY_TABLES_SIZE (4 * PAGE_SIZE)
+#define IDENTITY_TABLES_SIZE (PAGING_OFF_PAGES * PAGE_SIZE)
 #define REGION_FLOOR (1 * MIB) /* real-mode guests need all below */
 
 extern const char image_start[], image_end[];

@@ -86,10 +86,10 @@ void vmx_instruction_failed(const char *name, u64 operand, enum vmx_result resul
 
 void vmread_failed(u32 field)
 {
-    panic("VMREAD of %s: %s", vmcs_field_name(field), instruction_error_name((u32)instruction_error()));
+    panic("VMREAD of field %x: %s", field, instruction_error_name((u32)instruction_error()));
 }
 
 void vmwrite_failed(u32 field)
 {
-    panic("VMWRITE of %s: %s", vmcs_field_name(field), instruction_error_name((u32)instruction_error()));
+    panic("VMWRITE of field %x: %s", field, instruction_error_name((u32)instruction_error()));
 }

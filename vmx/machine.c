@@ -32,6 +32,20 @@ static void port_out(u16 port, u32 size, u32 value)
     }
 }
 
+static u64 debug_address(u32 index)
+{
+    switch (index) {
+    case 0:
+        return read_dr0();
+    case 1:
+        return read_dr1();
+    case 2:
+        return read_dr2();
+    default:
+        return read_dr3();
+    }
+}
+
 const struct machine real_machine = {
     .port_in = port_in,
     .port_out = port_out,
@@ -39,6 +53,7 @@ const struct machine real_machine = {
     .msr_write = vmx_wrmsr_safe,
     .xmm_get = vmx_xmm_get,
     .xmm_set = vmx_xmm_set,
+    .debug_address = debug_address,
     .time = rdtsc,
     .guest_ends = reporting_guest_ends,
     .port_written = console_guest_port_write,

@@ -22,7 +22,8 @@ void paging_off_build(struct paging_off *p, u64 (*tables)[512], hpa_t at)
     for (u64 i = 0; i < 4 * 512; i++)
         tables[i / 512][i % 512] = i * 2 * MIB | DIRECTORY_ENTRY;
     for (u64 i = 0; i < 4; i++)
-        p->pdpte[i] = (at.at + i * PAGE_SIZE) | PDPTE_P;
+        tables[4][i] = p->pdpte[i] = (at.at + i * PAGE_SIZE) | PDPTE_P;
+    p->pdpt = at.at + 4 * PAGE_SIZE;
 }
 
 bool paging_off_hides_cr3(const struct cpu *cpu)
@@ -64,7 +65,8 @@ void paging_off_switch(struct cpu *cpu, bool paging)
     } else {
         p->cr3 = vmread(VMCS_GUEST_CR3);
         p->active = true;
-        vmwrite(VMCS_GUEST_CR3, 0); /* the PDPTEs of the VMCS are what counts (SDM "Guest Register State") */
+        /* The PDPTEs of the VMCS are what counts, until a MOV to CR0 that does not exit reloads them from CR3. */
+        vmwrite(VMCS_GUEST_CR3, p->pdpt);
         for (u32 i = 0; i < 4; i++)
             vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, p->pdpte[i]);
         state_set_primary(cpu, PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING);

@@ -15,10 +15,13 @@ struct paging_off {
     bool active; /* the identity tables are in use now */
     u64 cr3; /* the guest's CR3 while they are */
     u64 lme; /* the guest's IA32_EFER.LME while they are: the VMCS must have LME = LMA where CR0.PG = 1 */
-    u64 pdpte[4]; /* entries for the VMCS: page directories of 2 MiB pages, 0 to 4 GiB */
+    u64 pdpt; /* guest-physical address of the identity tables' PDPT */
+    u64 pdpte[4]; /* what is in it, for the VMCS: page directories of 2 MiB pages, 0 to 4 GiB */
 };
 
-/* Writes the four page directories into `tables` (4 pages at `at`) and remembers their PDPTEs. */
+#define PAGING_OFF_PAGES 5
+
+/* Writes the four page directories and the PDPT into `tables` (PAGING_OFF_PAGES pages at `at`, below 4 GiB). */
 void paging_off_build(struct paging_off *p, u64 (*tables)[512], hpa_t at);
 
 /* Whether GUEST_CR3 is not the guest's own. */
