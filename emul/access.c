@@ -8,7 +8,7 @@
 #include "emul/watch.h"
 #include "lib/string.h"
 
-static inline u32 current_privilege(const struct vcpu *v)
+static inline __attribute__((always_inline)) u32 current_privilege(const struct vcpu *v)
 {
     return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
 }
@@ -22,7 +22,7 @@ bool access_canonical(struct vcpu *v, u64 linear)
 }
 
 /* All bytes of an operand of up to 64; the common case is one comparison. */
-static inline bool range_canonical(struct vcpu *v, u64 linear, u32 size)
+static inline __attribute__((always_inline)) bool range_canonical(struct vcpu *v, u64 linear, u32 size)
 {
     if (linear + BIT(47) < BIT(48) - 64)
         return true;
@@ -45,7 +45,8 @@ u64 access_linear_unchecked(struct vcpu *v, enum segment_name segment, u64 offse
     return offset;
 }
 
-static inline bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, gva_t *linear)
+static inline __attribute__((always_inline)) bool linear_64(struct vcpu *v, enum segment_name segment, u64 offset,
+                                                            u32 size, gva_t *linear)
 {
     if (segment == SEG_FS || segment == SEG_GS)
         offset += vcpu_segment(v, segment)->base;
@@ -84,8 +85,8 @@ static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset,
     return true;
 }
 
-static inline bool to_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
-                             gva_t *linear)
+static inline __attribute__((always_inline)) bool to_linear(struct vcpu *v, enum segment_name segment, u64 offset,
+                                                            u32 size, enum access_kind kind, gva_t *linear)
 {
     if (access_is_64(v))
         return linear_64(v, segment, offset, size, linear);
@@ -95,7 +96,7 @@ static inline bool to_linear(struct vcpu *v, enum segment_name segment, u64 offs
 bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
                    gva_t *linear)
 {
-    vcpu_need(v, ACCESS_PARTS);
+    access_need(v, ACCESS_PARTS);
     return to_linear(v, segment, offset, size, kind, linear);
 }
 
@@ -111,7 +112,7 @@ static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
  * SDM "Interrupt 17-Alignment Check Exception". Operands of 16 bytes are left out: their instructions either demand
  * alignment by #GP or may ignore it.
  */
-static inline bool aligned(struct vcpu *v, gva_t linear, u32 size)
+static inline __attribute__((always_inline)) bool aligned(struct vcpu *v, gva_t linear, u32 size)
 {
     return !(v->rflags & RFLAGS_AC) || alignment_slow(v, linear, size);
 }
@@ -152,8 +153,8 @@ static bool open_second(struct vcpu *v, gva_t linear, u32 first, enum access_kin
     return access_translate(v, gva(next), kind, implicit, &span->piece[1]);
 }
 
-static inline bool open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
-                               struct access_span *span)
+static inline __attribute__((always_inline)) bool
+open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit, struct access_span *span)
 {
     u32 first = PAGE_SIZE - (linear.at & ~PAGE_MASK);
     span->count = 1;
@@ -166,7 +167,7 @@ static inline bool open_linear(struct vcpu *v, gva_t linear, u32 size, enum acce
 bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
                         struct access_span *span)
 {
-    vcpu_need(v, ACCESS_PARTS);
+    access_need(v, ACCESS_PARTS);
     if (!implicit && kind != ACCESS_FETCH && !aligned(v, linear, size))
         return false;
     return open_linear(v, linear, size, kind, implicit, span);
@@ -186,7 +187,7 @@ bool access_open(struct vcpu *v, enum segment_name segment, u64 offset, u32 size
                  struct access_span *span)
 {
     gva_t linear;
-    vcpu_need(v, ACCESS_PARTS);
+    access_need(v, ACCESS_PARTS);
     return to_linear(v, segment, offset, size, kind, &linear) && aligned(v, linear, size) &&
            open_watched(v, linear, size, kind, span);
 }
@@ -195,7 +196,7 @@ bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment
                       enum access_kind kind, struct access_span *span)
 {
     gva_t linear;
-    vcpu_need(v, ACCESS_PARTS);
+    access_need(v, ACCESS_PARTS);
     if (!to_linear(v, segment, offset, size, kind, &linear) || !aligned(v, linear, size))
         return false;
     u64 within = linear.at & ~PAGE_MASK;

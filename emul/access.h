@@ -90,8 +90,15 @@ static inline void access_store(void *at, u32 size, u64 value)
 /* What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. */
 #define ACCESS_PARTS (PART_SEG_CS | PART_SEG_SS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
 
+/* vcpu_need() for the straight path: no call when all is there. */
+static inline __attribute__((always_inline)) void access_need(struct vcpu *v, u32 parts)
+{
+    if (parts & ~v->have)
+        vcpu_need(v, parts);
+}
+
 /* 64-bit code runs. ACCESS_PARTS are there. */
-static inline bool access_is_64(const struct vcpu *v)
+static inline __attribute__((always_inline)) bool access_is_64(const struct vcpu *v)
 {
     return (v->seg[SEG_CS].access & ACCESS_L) && (v->efer & EFER_LMA);
 }

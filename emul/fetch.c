@@ -8,7 +8,7 @@
 #include "lib/string.h"
 
 /* How many bytes from offset `rip` the code segment holds, at most INSN_MAX; 0: the very first is beyond. */
-static inline u32 bytes_in_segment(struct vcpu *v, u64 rip)
+static inline __attribute__((always_inline)) u32 bytes_in_segment(struct vcpu *v, u64 rip)
 {
     if (access_is_64(v))
         return access_canonical(v, rip) ? INSN_MAX : 0;
@@ -19,7 +19,7 @@ static inline u32 bytes_in_segment(struct vcpu *v, u64 rip)
 }
 
 /* The linear address of the byte `ahead` of RIP. */
-static inline gva_t linear_rip(const struct vcpu *v, u32 ahead)
+static inline __attribute__((always_inline)) gva_t linear_rip(const struct vcpu *v, u32 ahead)
 {
     if (access_is_64(v))
         return gva(v->rip + ahead);
@@ -44,7 +44,7 @@ static bool fetch(struct vcpu *v, gva_t at, u8 *bytes, u32 count)
 bool access_fetch_first(struct vcpu *v, u8 *bytes, u32 *available)
 {
     *available = 0;
-    vcpu_need(v, ACCESS_PARTS | PART_RIP);
+    access_need(v, ACCESS_PARTS | PART_RIP);
     u32 count = bytes_in_segment(v, v->rip);
     if (count == 0) {
         vcpu_raise_code(v, VECTOR_GP, 0);

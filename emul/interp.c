@@ -37,7 +37,7 @@ enum emul_status interp_refused(struct interp *in)
     return EMUL_UNSUPPORTED;
 }
 
-static inline u64 address_of(struct interp *in)
+static inline __attribute__((always_inline)) u64 address_of(struct interp *in)
 {
     const struct memory_operand *memory = &in->insn->memory;
     u64 address = (u64)memory->displacement;

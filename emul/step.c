@@ -12,7 +12,7 @@
 #define STEP_PARTS (ACCESS_PARTS | PART_RIP | PART_INTERRUPTIBILITY)
 
 /* Where RIP goes without a jump. Outside 64-bit code EIP has 32 bits, in 16-bit code too. */
-static inline u64 next_rip(const struct vcpu *v, const struct insn *insn)
+static inline __attribute__((always_inline)) u64 next_rip(const struct vcpu *v, const struct insn *insn)
 {
     u64 next = v->rip + insn->length;
     return insn->code_size == CODE_64 ? next : (u32)next;
@@ -25,7 +25,7 @@ static void leave_partial(struct vcpu *v)
     vcpu_dirty(v, PART_RFLAGS);
 }
 
-static inline void complete(struct interp *in)
+static inline __attribute__((always_inline)) void complete(struct interp *in)
 {
     struct vcpu *v = in->v;
     v->rip = in->next;
@@ -40,7 +40,7 @@ static inline void complete(struct interp *in)
  * The shadow of the instruction before ends; this one's begins. Of several in a row only the first is sure to have one
  * (SDM "MOV", "POP", "STI"), so the next has none: a guest cannot keep interrupts out for ever.
  */
-static inline void update_shadow(struct interp *in)
+static inline __attribute__((always_inline)) void update_shadow(struct interp *in)
 {
     struct vcpu *v = in->v;
     u32 before = v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
@@ -72,7 +72,7 @@ static enum emul_status give_up(struct vcpu *v, u64 pending, enum emul_status st
 
 enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
 {
-    vcpu_need(v, STEP_PARTS);
+    access_need(v, STEP_PARTS);
     struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .shadow = 0};
     bool stepping = v->rflags & RFLAGS_TF;
     watch_begin(v);
@@ -156,7 +156,7 @@ enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, str
     u8 bytes[INSN_MAX];
     u32 available;
     insn->length = 0;
-    vcpu_need(v, STEP_PARTS);
+    access_need(v, STEP_PARTS);
     if (!access_fetch_first(v, bytes, &available))
         return EMUL_EVENT;
     enum code_size code_size = code_size_of(v);

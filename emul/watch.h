@@ -13,13 +13,13 @@
 #define WATCH_ENABLES BITS(7, 0) /* DR7: L0, G0 .. L3, G3 */
 
 /* False (the usual case) when no breakpoint is enabled. Without machine->debug_address none is looked for. */
-static inline bool watch_armed(const struct vcpu *v)
+static inline __attribute__((always_inline)) bool watch_armed(const struct vcpu *v)
 {
     return (v->have & PART_DR7) && (v->dr7 & WATCH_ENABLES) && v->vm->machine->debug_address;
 }
 
 /* Fetches what watch_armed() and a match need. */
-static inline void watch_begin(struct vcpu *v)
+static inline __attribute__((always_inline)) void watch_begin(struct vcpu *v)
 {
     if (v->vm->machine->debug_address)
         vcpu_need(v, PART_DR7);
