@@ -104,7 +104,7 @@ $(BUILD)/guest/64/%.o: test/guest/%
 
 PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
         $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
-        $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c) \
+        $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
                      lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c lib/text_queue.c \
                      vmx/exit_statistics.c vmx/hypercall.c)

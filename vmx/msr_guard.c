@@ -9,17 +9,9 @@
 #include "vmx/exit.h"
 #include "vmx/insn.h"
 #include "vmx/machine.h"
+#include "vmx/mtrr.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
-
-#define MTRR_PHYS_LAST 0x23f
-
-static bool is_mtrr(u32 msr)
-{
-    return (msr >= MSR_MTRR_PHYSBASE0 && msr <= MTRR_PHYS_LAST) || msr == MSR_MTRR_DEF_TYPE ||
-           msr == MSR_MTRR_FIX64K_00000 || msr == MSR_MTRR_FIX16K_80000 || msr == MSR_MTRR_FIX16K_A0000 ||
-           (msr >= MSR_MTRR_FIX4K_C0000 && msr <= MSR_MTRR_FIX4K_F8000);
-}
 
 void msr_read_mtrrs(struct mtrrs *mtrrs, u8 physical_bits)
 {
@@ -43,15 +35,24 @@ void msr_read_mtrrs(struct mtrrs *mtrrs, u8 physical_bits)
         mtrrs->fixed[3 + i] = rdmsr(MSR_MTRR_FIX4K_C0000 + i);
 }
 
+static bool read_mtrr(struct cpu *cpu, u32 msr, u64 *value)
+{
+    const u64 *reg = mtrr_register(&cpu->vm->mtrrs, msr);
+    if (reg)
+        *value = *reg;
+    return reg;
+}
+
 static bool write_mtrr(struct cpu *cpu, u32 msr, u64 value)
 {
-    u64 before;
-    if (!vmx_rdmsr_safe(msr, &before) || !vmx_wrmsr_safe(msr, value))
+    struct mtrrs *mtrrs = &cpu->vm->mtrrs;
+    u64 *reg = mtrr_register(mtrrs, msr);
+    if (!reg || !mtrr_value_valid(mtrrs, msr, value, (u8)cpuid(0x80000008, 0).eax))
         return false;
-    if (rdmsr(msr) == before)
+    if (*reg == value)
         return true;
+    *reg = value;
     counters.mtrr_rebuilds++;
-    msr_read_mtrrs(&cpu->vm->mtrrs, cpu->vm->physical_bits);
     ept_rebuild(&cpu->vm->ept); /* what does not fit comes back on demand */
     return true;
 }
@@ -138,6 +139,8 @@ static bool write_xss(struct cpu *cpu, u64 value)
 
 bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
 {
+    if (mtrr_is(msr))
+        return read_mtrr(cpu, msr, value);
     switch (msr) {
     case MSR_FEATURE_CONTROL:
         *value = FEATURE_CONTROL_LOCK;
@@ -159,7 +162,7 @@ bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
 
 bool msr_guard_write(struct cpu *cpu, u32 msr, u64 value)
 {
-    if (is_mtrr(msr))
+    if (mtrr_is(msr))
         return write_mtrr(cpu, msr, value);
     switch (msr) {
     case MSR_TIME_STAMP_COUNTER:
