@@ -211,6 +211,22 @@ static void aim(struct trial *t, u64 target)
     }
 }
 
+/* A dividend whose quotient is at the border of what fits. */
+static void aim_quotient(struct trial *t)
+{
+    const struct operand *by = &t->insn.operand[0];
+    u64 *gpr = t->before.gpr, sign = size_sign(by->size);
+    if (by->kind != OPERAND_GPR || by->high8 || by->reg == RAX || by->reg == RDX)
+        return;
+    s64 divisor = (s64)sign_extend(gpr[by->reg], by->size);
+    __int128 quotient = t->insn.op == OP_DIV ? (__int128)sign * 2 : below(2) ? (__int128)sign : -(__int128)sign;
+    unsigned __int128 unsigned_divisor = gpr[by->reg] & size_mask(by->size);
+    quotient += (int)below(3) - 1;
+    __int128 dividend = quotient * (t->insn.op == OP_DIV ? (__int128)unsigned_divisor : divisor) + (int)below(3) - 1;
+    gpr[RAX] = (u64)dividend;
+    gpr[RDX] = by->size == 8 ? (u64)(dividend >> 64) : (u64)(dividend >> (by->size * 8));
+}
+
 /* What makes an instruction do its work more often than random values would. */
 static void flavour(struct trial *t)
 {
@@ -220,6 +236,8 @@ static void flavour(struct trial *t)
         gpr[RCX] = below(8) ? below(40) : random_value() & 0xfff;
     if ((op == OP_DIV || op == OP_IDIV) && below(4))
         gpr[RDX] = below(2) ? 0 : below(4) ? (u64)((s64)gpr[RAX] >> 63) : below(100);
+    if ((op == OP_DIV || op == OP_IDIV) && below(3) == 0)
+        aim_quotient(t);
     if (op >= OP_BT && op <= OP_BTC && t->insn.operand[1].kind == OPERAND_GPR && below(8))
         gpr[t->insn.operand[1].reg] = below(4096) - 2048ull;
     if (op == OP_XLAT)
