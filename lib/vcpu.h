@@ -3,9 +3,9 @@
  * One guest CPU, as every room above the ground sees it: registers, mode, segments, control registers, the event that
  * waits to be delivered. It knows nothing of a VMCS.
  *
- * State is fetched lazily: `have` says which parts are in the struct; vcpu_need() asks the owner (vmx/ under VT-x; nobody
- * on the host, where everything is present) to fetch the rest. Who changes a part marks it with vcpu_dirty(), and the
- * owner writes it back before the guest runs again.
+ * State is fetched lazily: `have` says which parts are in the struct; vcpu_need() asks the owner (vmx/ under VT-x;
+ * nobody on the host, where everything is present) to fetch the rest. Who changes a part marks it with vcpu_dirty(),
+ * and the owner writes it back before the guest runs again.
  */
 #ifndef LIB_VCPU_H
 #define LIB_VCPU_H
@@ -29,7 +29,7 @@ struct segment {
 enum segment_access {
     ACCESS_TYPE = 0xf,
     ACCESS_TYPE_ACCESSED = 1,
-    ACCESS_TYPE_WRITABLE = 2, /* data; for code: readable */
+    ACCESS_TYPE_WRITABLE = 2,    /* data; for code: readable */
     ACCESS_TYPE_EXPAND_DOWN = 4, /* data; for code: conforming */
     ACCESS_TYPE_CODE = 8,
     ACCESS_S = 1 << 4, /* code or data, not a system segment */
@@ -149,7 +149,7 @@ struct event {
     bool valid;
     bool has_error_code;
     u8 vector;
-    u8 type; /* enum event_type */
+    u8 type;               /* enum event_type */
     u8 instruction_length; /* software interrupts and exceptions */
     u32 error_code;
 };
@@ -186,7 +186,11 @@ enum vcpu_part {
     PART_INTERRUPTIBILITY = 1 << 19,
     PART_PENDING_DEBUG = 1 << 20,
     PART_PKRU = 1 << 21,
-    PART_ALL = (1 << 22) - 1,
+    /* Of CS and SS no more than the access rights: KVM shadows these for a nested Exeunt, bases and limits it does not.
+     */
+    PART_CS_ACCESS = 1 << 22,
+    PART_SS_ACCESS = 1 << 23,
+    PART_ALL = (1 << 24) - 1,
 };
 
 struct vm;
@@ -203,16 +207,16 @@ struct vcpu {
     struct segment seg[SEG_COUNT];
     struct descriptor_table gdtr, idtr;
     u32 interruptibility; /* enum interruptibility */
-    u64 pending_debug; /* SDM "Pending Debug Exceptions" */
+    u64 pending_debug;    /* SDM "Pending Debug Exceptions" */
 
     struct event event; /* what the next VM entry delivers; set by vcpu_raise() */
 
-    u32 have; /* enum vcpu_part: what is in this struct */
-    u32 dirty; /* enum vcpu_part: what the owner must write back */
+    u32 have;                                /* enum vcpu_part: what is in this struct */
+    u32 dirty;                               /* enum vcpu_part: what the owner must write back */
     void (*fetch)(struct vcpu *, u32 parts); /* fills `parts`; NULL where everything is always there */
 
     struct vm *vm; /* what all CPUs of the guest share: emul/vm.h */
-    u32 index; /* 0 for the bootstrap processor */
+    u32 index;     /* 0 for the bootstrap processor */
 };
 
 static inline void vcpu_need(struct vcpu *v, u32 parts)
@@ -266,10 +270,13 @@ static inline u64 vcpu_efer(struct vcpu *v)
     return v->efer;
 }
 
-/* Current privilege level: SS.DPL, whatever CS says (SDM "Guest Register State"); 3 in virtual-8086 mode, 0 in real mode. */
+/* Current privilege level: SS.DPL, whatever CS says (SDM "Guest Register State"); 3 in virtual-8086 mode, 0 in real
+ * mode. */
 static inline unsigned vcpu_cpl(struct vcpu *v)
 {
-    return (vcpu_segment(v, SEG_SS)->access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
+    if (!(v->have & (PART_SEG_SS | PART_SS_ACCESS)))
+        vcpu_need(v, PART_SS_ACCESS);
+    return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
 }
 
 /* How the bytes at CS:RIP are read. */
@@ -277,7 +284,9 @@ enum code_size { CODE_16 = 2, CODE_32 = 4, CODE_64 = 8 };
 
 static inline enum code_size vcpu_code_size(struct vcpu *v)
 {
-    u32 access = vcpu_segment(v, SEG_CS)->access;
+    if (!(v->have & (PART_SEG_CS | PART_CS_ACCESS)))
+        vcpu_need(v, PART_CS_ACCESS);
+    u32 access = v->seg[SEG_CS].access;
     if ((access & ACCESS_L) && (vcpu_efer(v) & EFER_LMA))
         return CODE_64;
     return access & ACCESS_DB ? CODE_32 : CODE_16;
@@ -293,7 +302,8 @@ static inline bool vcpu_v86(struct vcpu *v)
     return vcpu_rflags(v) & RFLAGS_VM;
 }
 
-/* Fault to be delivered instead of the instruction at RIP. A second one on top of a first is the caller's (vmx/) matter. */
+/* Fault to be delivered instead of the instruction at RIP. A second one on top of a first is the caller's (vmx/)
+ * matter. */
 static inline void vcpu_raise(struct vcpu *v, enum vector vector)
 {
     v->event = (struct event){.valid = true, .vector = vector, .type = EVENT_HARDWARE_EXCEPTION};

@@ -17,6 +17,13 @@ static void fetch_segment(struct vcpu *v, enum segment_name name)
     };
 }
 
+/* Not over a segment that is there whole: it may have been changed. */
+static void fetch_access(struct vcpu *v, enum segment_name name)
+{
+    if (!(v->have & 1u << name))
+        v->seg[name].access = (u32)vmread(vmcs_guest_access(name));
+}
+
 /*
  * RDPKRU is #UD while Exeunt's CR4.PKE is clear: borrow the bit for the moment. 0 where there are no
  * protection keys.
@@ -60,6 +67,12 @@ static void fetch_rare(struct vcpu *v, enum vcpu_part part)
         break;
     case PART_PKRU:
         v->pkru = read_pkru(CONTAINER_OF(v, struct cpu, vcpu));
+        break;
+    case PART_CS_ACCESS:
+        fetch_access(v, SEG_CS);
+        break;
+    case PART_SS_ACCESS:
+        fetch_access(v, SEG_SS);
         break;
     default:
         fetch_segment(v, (enum segment_name)__builtin_ctz(part));
