@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bursts of one exiting instruction each, between marks on port 80H that an outer hypervisor can see: 4EH before a burst,
- * 80H plus the burst's number after it. For counting what one exit costs there (tools/nested-count).
+ * Bursts of one exiting instruction each, between marks on port 80H that an outer hypervisor can see: 4EH before a
+ * burst, 80H plus the burst's number after it. For counting what one exit costs there (tools/nested-count).
  */
 #include "test/guest/lib/apic.h"
 #include "test/guest/lib/guest.h"
