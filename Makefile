@@ -7,6 +7,7 @@
 # make test      every test; make check: the fast host part; make test-all: every combination
 # make iso       build/exeunt.iso for BIOS and UEFI: dd it to a USB stick
 # make deps      install the Debian packages that are missing
+# make size      lines per room, bytes of the image, memory owned
 
 BUILD := build
 CC ?= gcc
@@ -19,7 +20,7 @@ OBJDUMP ?= objdump
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
 
-.PHONY: all iso run deps unit check format format-check lint test test-all clean guests linux
+.PHONY: all iso run deps unit check format format-check lint test test-all clean guests linux size
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf guests
 
@@ -147,6 +148,9 @@ $(BUILD)/exeunt.iso: $(BUILD)/exeunt.elf $(GUEST_IMAGES) $(BUILD)/linux/vmlinuz 
 run:
 	@MODEL='$(MODEL)' KERNEL='$(KERNEL)' INITRD='$(INITRD)' CMDLINE='$(CMDLINE)' OPTIONS='$(OPTIONS)' CPUS='$(CPUS)' \
 	 MEMORY='$(MEMORY)' TIMEOUT='$(TIMEOUT)' DISK='$(DISK)' BARE='$(BARE)' tools/run
+
+size: $(BUILD)/exeunt.elf
+	@tools/measure-size $<
 
 # ---- tests ----
 
