@@ -168,19 +168,9 @@ static void build_paging_off(struct boot *boot, struct cpu *cpu)
         paging_off_build(&cpu->paging_off, direct(boot->identity_tables), boot->identity_tables);
 }
 
-static void read_cpuid(void *context, u32 leaf, u32 subleaf, u32 out[4])
-{
-    struct cpuid_result result = cpuid(leaf, subleaf);
-    out[0] = result.eax;
-    out[1] = result.ebx;
-    out[2] = result.ecx;
-    out[3] = result.edx;
-}
-
 static void build_cpuid(struct boot *boot, struct cpu *cpu)
 {
-    struct cpuid_facts facts = cpuid_facts(&cpu->controls);
-    if (cpuid_table_build(&cpu->cpuid, read_cpuid, NULL, &facts) != CPUID_OK)
+    if (!machine_read_cpuid(cpu))
         print("CPUID: more leaves than the table holds; the guest sees fewer\n");
     u32 index = 0;
     const char *name, *reason;

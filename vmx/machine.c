@@ -3,6 +3,7 @@
 
 #include "lib/console.h"
 #include "lib/cpu.h"
+#include "vmx/cpu.h"
 #include "vmx/reporting.h"
 
 static u32 port_in(u16 port, u32 size)
@@ -44,6 +45,21 @@ static u64 debug_address(u32 index)
     default:
         return read_dr3();
     }
+}
+
+static void read_leaf(void *context, u32 leaf, u32 subleaf, u32 out[4])
+{
+    struct cpuid_result result = cpuid(leaf, subleaf);
+    out[0] = result.eax;
+    out[1] = result.ebx;
+    out[2] = result.ecx;
+    out[3] = result.edx;
+}
+
+bool machine_read_cpuid(struct cpu *cpu)
+{
+    struct cpuid_facts facts = cpuid_facts(&cpu->controls);
+    return cpuid_table_build(&cpu->cpuid, read_leaf, NULL, &facts) == CPUID_OK;
 }
 
 const struct machine real_machine = {

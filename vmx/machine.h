@@ -18,4 +18,10 @@ bool vmx_xsetbv_safe(u32 index, u64 value);
 void vmx_xmm_get(u32 index, void *value);
 void vmx_xmm_set(u32 index, const void *value);
 
+struct cpu;
+
+/* The CPUID leaves that the guest sees, from this processor: at the start and after what changes them. False: too many.
+ */
+bool machine_read_cpuid(struct cpu *cpu);
+
 #endif

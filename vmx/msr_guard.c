@@ -123,10 +123,21 @@ static bool read_core_capabilities(u64 *value)
     return true;
 }
 
-static bool write_misc_enable(u64 value)
+/* CPUID follows IA32_MISC_ENABLE (MONITOR) and IA32_TSX_CTRL (RTM, HLE). */
+static bool write_with_cpuid(struct cpu *cpu, u32 msr, u64 value)
+{
+    u64 before;
+    if (!vmx_rdmsr_safe(msr, &before) || !vmx_wrmsr_safe(msr, value))
+        return false;
+    if (rdmsr(msr) != before)
+        machine_read_cpuid(cpu);
+    return true;
+}
+
+static bool write_misc_enable(struct cpu *cpu, u64 value)
 {
     u64 kept = MISC_ENABLE_XD_DISABLE | MISC_ENABLE_LIMIT_CPUID;
-    return vmx_wrmsr_safe(MSR_MISC_ENABLE, (value & ~kept) | (rdmsr(MSR_MISC_ENABLE) & kept));
+    return write_with_cpuid(cpu, MSR_MISC_ENABLE, (value & ~kept) | (rdmsr(MSR_MISC_ENABLE) & kept));
 }
 
 static bool write_xss(struct cpu *cpu, u64 value)
@@ -178,7 +189,9 @@ bool msr_guard_write(struct cpu *cpu, u32 msr, u64 value)
     case MSR_BIOS_SIGN_ID:
         return true;
     case MSR_MISC_ENABLE:
-        return write_misc_enable(value);
+        return write_misc_enable(cpu, value);
+    case MSR_TSX_CTRL:
+        return write_with_cpuid(cpu, msr, value);
     case MSR_XSS:
         return write_xss(cpu, value);
     case MSR_PERF_GLOBAL_CTRL:
