@@ -10,6 +10,9 @@
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
+/* SDM "Pending Debug Exceptions": a breakpoint that is enabled, single step. */
+#define PENDING_DEBUG_TRAP (BIT(12) | BIT(14))
+
 static bool is_software(const struct event *event)
 {
     return event->type >= EVENT_SOFTWARE_INTERRUPT;
@@ -70,7 +73,12 @@ static bool nmi_blocked(struct cpu *cpu)
         v->interruptibility = (v->interruptibility & ~(u32)BLOCKING_BY_STI) | BLOCKING_BY_MOV_SS;
         vcpu_dirty(v, PART_INTERRUPTIBILITY);
     }
-    return cpu->injected || v->interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS);
+    if (cpu->injected || v->interruptibility & (BLOCKING_BY_NMI | BLOCKING_BY_MOV_SS))
+        return true;
+    /* Injection would drop a debug trap that is pending, which goes before NMIs (SDM "Delivery of Pending Debug
+     * Exceptions after VM Entry"). */
+    vcpu_need(v, PART_PENDING_DEBUG);
+    return v->pending_debug & PENDING_DEBUG_TRAP;
 }
 
 static void deliver_machine_check(struct cpu *cpu)

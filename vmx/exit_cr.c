@@ -4,6 +4,7 @@
  * unrestricted mode may not have, the CR4 bits that Exeunt keeps, and CR3 where paging is off or trap=cr3 asks for it.
  */
 #include "ept/window.h"
+#include "lib/cpu.h"
 #include "vmx/control_registers.h"
 #include "vmx/exit.h"
 #include "vmx/insn.h"
@@ -49,7 +50,18 @@ static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
     return cr0 & CR0_PG && cr4 & CR4_PAE && !(efer & EFER_LMA);
 }
 
-static bool write_cr0(struct cpu *cpu, u64 value)
+/*
+ * CD and NW are the same bits in both modes: neither entries nor exits change them (SDM "Loading Guest Control
+ * Registers, Debug Registers, and MSRs"), so what this write asks of them is done here.
+ */
+static void set_cache_bits(u64 value)
+{
+    u64 own = read_cr0(), wanted = (own & ~(CR0_CD | CR0_NW)) | (value & (CR0_CD | CR0_NW));
+    if (wanted != own)
+        write_cr0(wanted);
+}
+
+static bool guest_cr0(struct cpu *cpu, u64 value)
 {
     struct vcpu *v = &cpu->vcpu;
     struct cr_context context = context_of(cpu);
@@ -65,6 +77,7 @@ static bool write_cr0(struct cpu *cpu, u64 value)
     if (efer != context.efer)
         state_set_efer(cpu, paging_off_real_efer(cpu, efer));
     state_set_cr0(cpu, value);
+    set_cache_bits(value);
     state_set_cr4(cpu, context.cr4);
     v->have &= ~(u32)PART_CR3;
     if ((value ^ context.cr0) & (CR0_PG | CR0_PE | CR0_WP))
@@ -72,7 +85,7 @@ static bool write_cr0(struct cpu *cpu, u64 value)
     return true;
 }
 
-static bool write_cr4(struct cpu *cpu, u64 value)
+static bool guest_cr4(struct cpu *cpu, u64 value)
 {
     struct cr_context context = context_of(cpu);
     if (!cr4_write_check(&context, value))
@@ -87,7 +100,7 @@ static bool write_cr4(struct cpu *cpu, u64 value)
     return true;
 }
 
-static bool write_cr3(struct cpu *cpu, u64 value)
+static bool guest_cr3(struct cpu *cpu, u64 value)
 {
     struct vcpu *v = &cpu->vcpu;
     struct cr_context context = context_of(cpu);
@@ -107,11 +120,11 @@ static bool write_register(struct cpu *cpu, u32 number, u64 value)
 {
     switch (number) {
     case 0:
-        return write_cr0(cpu, value);
+        return guest_cr0(cpu, value);
     case 3:
-        return write_cr3(cpu, value);
+        return guest_cr3(cpu, value);
     case 4:
-        return write_cr4(cpu, value);
+        return guest_cr4(cpu, value);
     default:
         exit_fatal(cpu, "exit for a write to CR%u, which was not asked for", number);
     }
@@ -125,7 +138,7 @@ static u64 general_register(struct vcpu *v, u32 number)
     return vcpu_code_size(v) == CODE_64 ? value : (u32)value;
 }
 
-static void read_cr3(struct cpu *cpu, u32 to)
+static void give_cr3(struct cpu *cpu, u32 to)
 {
     struct vcpu *v = &cpu->vcpu;
     vcpu_need(v, PART_CR3);
@@ -139,7 +152,7 @@ static bool load_machine_status_word(struct cpu *cpu, u64 source)
 {
     u64 cr0 = vcpu_cr0(&cpu->vcpu);
     u64 four = CR0_PE | CR0_MP | CR0_EM | CR0_TS;
-    return write_cr0(cpu, (cr0 & ~four) | (source & four) | (cr0 & CR0_PE));
+    return guest_cr0(cpu, (cr0 & ~four) | (source & four) | (cr0 & CR0_PE));
 }
 
 void exit_control_register(struct cpu *cpu)
@@ -155,10 +168,10 @@ void exit_control_register(struct cpu *cpu)
     case CR_MOV_FROM:
         if (number != 3)
             exit_fatal(cpu, "exit for a read of CR%u, which was not asked for", number);
-        read_cr3(cpu, reg);
+        give_cr3(cpu, reg);
         break;
     case CR_CLTS:
-        good = write_cr0(cpu, vcpu_cr0(v) & ~CR0_TS);
+        good = guest_cr0(cpu, vcpu_cr0(v) & ~CR0_TS);
         break;
     case CR_LMSW:
         good = load_machine_status_word(cpu, qualification >> 16);
