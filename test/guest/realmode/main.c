@@ -13,7 +13,7 @@ struct real_call {
     u32 eax, ebx, ecx, edx, esi, edi, eflags;
 };
 
-enum real_function { REAL_INT10, REAL_INT15, REAL_TICKS, REAL_REP_INSB, REAL_CPUID, REAL_FLAT };
+enum real_function { REAL_INT10, REAL_INT15, REAL_TICKS, REAL_REP_INSB, REAL_CPUID, REAL_FLAT, REAL_GP };
 
 extern const u8 real_image[], real_image_end[];
 void real_enter(void);
@@ -91,6 +91,12 @@ static void instructions(void)
     call->esi = (u32)(word)&high;
     real(REAL_FLAT);
     check("realmode.unreal", call->eax, 0xfeedf00d);
+    /* IP, CS, FLAGS: real mode has no error codes */
+    call->ecx = 0x2ff; /* IA32_MTRR_DEF_TYPE, a reserved bit */
+    call->eax = 0x100;
+    call->edx = 0;
+    real(REAL_GP);
+    check("realmode.gp-frame", call->eax, 6);
 }
 
 void guest_main(void)

@@ -93,7 +93,7 @@ done:
     .balign 2
 target: .word 0
 table:
-    .word   AT(f_int10), AT(f_int15), AT(f_ticks), AT(f_rep_insb), AT(f_cpuid), AT(f_flat)
+    .word   AT(f_int10), AT(f_int15), AT(f_ticks), AT(f_rep_insb), AT(f_cpuid), AT(f_flat), AT(f_gp)
 f_int10:
     int     $0x10
     jmp     done
@@ -116,6 +116,19 @@ f_cpuid:
     jmp     done
 f_flat:
     movl    %fs:(%esi), %eax
+    jmp     done
+f_gp:                               /* a WRMSR that faults: EAX = bytes that the exception pushed */
+    pushl   13 * 4
+    movl    $AT(on_gp), 13 * 4      /* segment 0 */
+    mov     %sp, %si
+    wrmsr
+    xor     %eax, %eax
+    jmp     1f
+on_gp:
+    sub     %sp, %si
+    movzwl  %si, %eax
+    add     %ax, %sp
+1:  popl    13 * 4
     jmp     done
     .code32
 real_image_end:
