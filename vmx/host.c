@@ -139,8 +139,13 @@ static bool fix_up(struct host_frame *frame)
     return false;
 }
 
+/* A fault while this prints would come back here, on the same stack, for ever. */
 static _Noreturn void unexpected(const struct host_frame *f)
 {
+    static bool printing;
+    if (printing)
+        halt_forever();
+    printing = true;
     print("exception %lu in Exeunt: error code %lx, CR2 %lx\n", f->vector, f->error_code, read_cr2());
     print("RIP %lx RSP %lx RFLAGS %lx\n", f->rip, f->rsp, f->rflags);
     for (u32 i = 0; i < 16; i += 4)
