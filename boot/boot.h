@@ -30,6 +30,7 @@ struct boot {
     bool unrestricted; /* the CPU has unrestricted guest */
     hpa_t identity_tables; /* without it: PAGING_OFF_PAGES for vmx/paging_off.c */
     u32 cpus_present;
+    u64 ticks_per_ms; /* of the TSC */
     struct page_pool pool;
     struct vm vm;
     struct vmcs_bitmaps bitmaps;

@@ -235,6 +235,8 @@ static bool parse_value(struct options *options, enum option_id id, struct text 
     case OPTION_CONSOLE:
         return parse_console(options, value);
     case OPTION_TRAP:
+        options->trap_text = value.at;
+        options->trap_length = value.length;
         return parse_trap(options, value);
     case OPTION_REPORT:
         return parse_report(options, value);

@@ -31,6 +31,8 @@ enum option_id {
 struct options {
     struct console_option console;
     struct trap_request trap;
+    const char *trap_text; /* as given (or the default), `trap_length` bytes, for reports */
+    u32 trap_length;
     enum engine engine;
     enum flow flow;
     enum coherence_kind coherence;

@@ -83,8 +83,6 @@ static void help_choices(enum option_id id, options_line *line, void *context)
 
 static void help_abilities(enum option_id id, options_line *line, void *context)
 {
-    if (id == OPTION_REPORT && option_abilities[ABILITY_REPORT_PERIOD] == LATER)
-        line(context, "    not built yet: period");
     if (id == OPTION_CPUS && option_abilities[ABILITY_SEVERAL_CPUS] == LATER)
         line(context, "    not built yet: more than one; the others stay parked");
 }
@@ -138,11 +136,6 @@ static u32 settle_choice(struct options *options, enum option_id id, options_lin
 static u32 settle_abilities(struct options *options, options_line *line, void *context)
 {
     u32 lines = 0;
-    if (options->report.period_seconds && option_abilities[ABILITY_REPORT_PERIOD] == LATER) {
-        options->report.period_seconds = 0;
-        line(context, "report=period is not built yet: no report is printed during the run");
-        lines++;
-    }
     if (options->cpus != 1 && option_abilities[ABILITY_SEVERAL_CPUS] == LATER) {
         options->cpus = 1;
         if (options->given & BIT(OPTION_CPUS)) {

@@ -4,6 +4,7 @@
  */
 #include "boot/boot.h"
 #include "lib/address_space.h"
+#include "lib/clock.h"
 #include "lib/console.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
@@ -15,8 +16,8 @@
 #include "vmx/reporting.h"
 #include "vmx/state.h"
 
-/* 20 microseconds (SPEC 6.4) at 3 GHz: how long interrupts wait for a REP instruction that is interpreted. */
-#define STRING_DEADLINE_TICKS 60000
+/* SPEC 6.4: how long interrupts wait at most for a REP instruction that is interpreted. */
+#define STRING_DEADLINE_US 20
 
 static u64 read_msr(u32 msr)
 {
@@ -91,6 +92,7 @@ void boot_check_vmx(struct boot *boot, struct cpu *cpu)
         .tsc = boot->options.trap.tsc,
         .dr = boot->options.trap.dr,
         .cr3 = boot->options.trap.cr3,
+        .preemption_timer = boot->options.report.period_seconds,
     };
     if (caps_negotiate(&boot->caps, &needs, &cpu->controls, &boot->caps_report) != CAPS_OK)
         refuse_controls(&boot->caps_report);
@@ -191,6 +193,10 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     cpu->timed = boot->options.timing;
     cpu->exit_delay = boot->options.exit_delay;
     cpu->chores = cpu->exit_delay ? CHORE_DELAY : 0;
+    cpu->report_period = boot->options.report.period_seconds * 1000ull * boot->ticks_per_ms;
+    cpu->report_due = rdtsc() + cpu->report_period;
+    if (cpu->report_period)
+        cpu->chores |= CHORE_PERIOD;
     cpu->hypercall = boot->options.hypercall;
     cpu->apic_enabled = rdmsr(MSR_APIC_BASE) & APIC_BASE_ENABLE;
     cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | (own_space.no_execute ? EFER_NXE : 0);
@@ -225,12 +231,26 @@ static u8 physical_address_bits(void)
     return activate & TME_ACTIVATE_ENABLED ? bits - (activate >> TME_ACTIVATE_KEY_BITS_SHIFT & 15) : bits;
 }
 
+static void init_reporting(struct boot *boot)
+{
+    static char trap[128]; /* the word of the command line, with an end of its own */
+    format(trap, sizeof(trap), "%.*s", (int)boot->options.trap_length, boot->options.trap_text);
+    reporting_init(&(struct reporting){
+        .engine = engine_name(boot->options.engine),
+        .trap = trap,
+        .at_end = boot->options.report.at_end,
+        .memory_owned = own_space.region_size,
+        .pool = &boot->pool,
+    });
+}
+
 void boot_build_vm(struct boot *boot, struct cpu *cpu)
 {
     struct vm *vm = &boot->vm;
+    boot->ticks_per_ms = clock_ticks_per_ms();
     vm->physical_bits = physical_address_bits();
     vm->linear_bits = 48;
-    vm->string_deadline_ticks = STRING_DEADLINE_TICKS;
+    vm->string_deadline_ticks = boot->ticks_per_ms * STRING_DEADLINE_US / 1000;
     vm->smp = boot->facts.other_cpus;
     vm->machine = &real_machine;
     stop_processor_trace();
@@ -241,10 +261,5 @@ void boot_build_vm(struct boot *boot, struct cpu *cpu)
     build_paging_off(boot, cpu);
     build_cpuid(boot, cpu);
     build_cpu(boot, cpu);
-    reporting_init(&(struct reporting){
-        .engine = engine_name(boot->options.engine),
-        .at_end = boot->options.report.at_end,
-        .memory_owned = own_space.region_size,
-        .pool = &boot->pool,
-    });
+    init_reporting(boot);
 }

@@ -6,6 +6,8 @@
  */
 #include "lib/string.h"
 
+#include <stdint.h>
+
 /* Words, then the rest in bytes. */
 void *memcpy(void *to, const void *from, size_t length)
 {
@@ -29,7 +31,7 @@ void *memmove(void *to, const void *from, size_t length)
 void *memset(void *to, int byte, size_t length)
 {
     void *at = to;
-    u64 pattern = (u8)byte * 0x0101010101010101ull;
+    uint64_t pattern = (uint8_t)byte * 0x0101010101010101ull;
     size_t words = length / 8, rest = length % 8;
     asm volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
     asm volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(pattern) : "memory");

@@ -28,6 +28,7 @@ enum chore {
     CHORE_MACHINE_CHECK = 2, /* the same */
     CHORE_CONSOLE = 4, /* lines of a report wait to be sent, one in each exit */
     CHORE_DELAY = 8, /* exit-delay= */
+    CHORE_PERIOD = 16, /* report=period: is a report due? */
 };
 
 struct cpu {
@@ -60,6 +61,7 @@ struct cpu {
     bool unrestricted; /* the CPU runs a guest with paging or protection off */
     bool timed; /* timing=on */
     u32 exit_delay; /* TSC ticks */
+    u64 report_period, report_due; /* TSC ticks; the TSC of the next report (report=period:) */
     bool apic_enabled; /* IA32_APIC_BASE.EN */
     enum hypercall_access hypercall;
     struct paging_off paging_off;

@@ -8,6 +8,7 @@
 #include "vmx/event.h"
 #include "vmx/exit_reasons.h"
 #include "vmx/insn.h"
+#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -49,6 +50,7 @@ static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
     [EXIT_REASON_RDMSR] = exit_rdmsr,
     [EXIT_REASON_WRMSR] = exit_wrmsr,
     [EXIT_REASON_ENTRY_FAILURE_MACHINE_CHECK] = exit_machine_check_at_entry,
+    [EXIT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
     [EXIT_REASON_EPT_VIOLATION] = exit_ept_violation,
     [EXIT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
     [EXIT_REASON_INVEPT] = exit_undefined,
@@ -96,6 +98,8 @@ static void do_chores(struct cpu *cpu)
         if (!console_holds())
             cpu->chores &= ~(u32)CHORE_CONSOLE;
     }
+    if (cpu->chores & CHORE_PERIOD)
+        reporting_periodic(cpu);
     if (cpu->chores & CHORE_DELAY)
         wait_delay(cpu);
 }

@@ -64,6 +64,7 @@ void exit_debug_register(struct cpu *cpu);
 void exit_io(struct cpu *cpu);
 void exit_rdmsr(struct cpu *cpu);
 void exit_wrmsr(struct cpu *cpu);
+void exit_preemption_timer(struct cpu *cpu);
 void exit_ept_violation(struct cpu *cpu);
 void exit_ept_misconfiguration(struct cpu *cpu);
 void exit_xsetbv(struct cpu *cpu);

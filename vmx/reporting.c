@@ -82,6 +82,15 @@ static void report(void *context)
     host_cpu()->chores |= CHORE_CONSOLE;
 }
 
+void reporting_periodic(struct cpu *cpu)
+{
+    u64 tsc = rdtsc();
+    if (tsc < cpu->report_due)
+        return;
+    cpu->report_due = tsc + cpu->report_period;
+    report(NULL);
+}
+
 static void flush_marks(void *context)
 {
     console_begin();

@@ -27,6 +27,9 @@ void reporting_boot(const struct report_boot *log);
 /* What VMCALL may do on this CPU (vmx/hypercall.h). */
 const struct hypercall_host *reporting_hypercalls(void);
 
+/* report=period: prints a report when one is due. */
+void reporting_periodic(struct cpu *cpu);
+
 /* struct machine: the guest is about to end in this way. Prints the last report, once; with END_NONE a report in between. */
 void reporting_guest_ends(enum end_cause cause);
 

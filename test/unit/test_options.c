@@ -321,9 +321,9 @@ static void settled(void **state)
     assert_int_equal(settle("engine=interp"), 0);
     assert_int_equal(settle("engine=decode"), 1);
     assert_string_equal(lines, "engine=decode is not built yet: engine=interp is used\n");
-    assert_int_equal(settle("engine=interp report=end,period:5 cpus=2 threshold=9"), 3);
+    assert_int_equal(settle("engine=interp report=end,period:5 cpus=2 threshold=9"), 2);
     assert_true(options.report.at_end);
-    assert_int_equal(options.report.period_seconds, 0);
+    assert_int_equal(options.report.period_seconds, 5);
     assert_int_equal(options.cpus, 1);
     assert_non_null(strstr(lines, "threshold= has no effect yet"));
     assert_int_equal(settle("engine=interp cpus=1"), 0);
