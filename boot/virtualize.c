@@ -201,7 +201,8 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     cpu->apic_enabled = rdmsr(MSR_APIC_BASE) & APIC_BASE_ENABLE;
     cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | (own_space.no_execute ? EFER_NXE : 0);
     vmx_rdmsr_safe(MSR_BIOS_SIGN_ID, &cpu->microcode);
-    cpu->cr0_mask = CR0_PG | CR0_NE | (cpu->unrestricted ? 0 : CR0_PE);
+    /* ET is always 1; KVM, when it carries out a nested guest's write that clears it, shows it clear afterwards. */
+    cpu->cr0_mask = CR0_PG | CR0_NE | CR0_ET | (cpu->unrestricted ? 0 : CR0_PE);
     cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE;
     if (!cpu->unrestricted)
         cpu->cr4_mask |= CR4_PAE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PCIDE;
