@@ -4,12 +4,11 @@
  */
 #include "emul/interp.h"
 #include "emul/interp_io.h"
+#include "emul/retire.h"
 #include "emul/watch.h"
 
-#define PENDING_DEBUG_BS BIT(14) /* SDM "Pending Debug Exceptions": single step */
-
 /* What completing an instruction asks for, and what nearly every instruction does: fetched at once. */
-#define STEP_PARTS (ACCESS_PARTS | PART_RIP | PART_INTERRUPTIBILITY)
+#define STEP_PARTS (ACCESS_PARTS | RETIRE_PARTS)
 
 /* Where RIP goes without a jump. Outside 64-bit code EIP has 32 bits, in 16-bit code too. */
 static inline __attribute__((always_inline)) u64 next_rip(const struct vcpu *v, const struct insn *insn)
@@ -23,43 +22,6 @@ static void leave_partial(struct vcpu *v)
 {
     v->rflags |= RFLAGS_RF;
     vcpu_dirty(v, PART_RFLAGS);
-}
-
-static inline __attribute__((always_inline)) void complete(struct interp *in)
-{
-    struct vcpu *v = in->v;
-    v->rip = in->next;
-    vcpu_dirty(v, PART_RIP);
-    if (v->rflags & RFLAGS_RF) {
-        v->rflags &= ~(u64)RFLAGS_RF;
-        vcpu_dirty(v, PART_RFLAGS);
-    }
-}
-
-/*
- * The shadow of the instruction before ends; this one's begins. Of several in a row only the first is sure to have one
- * (SDM "MOV", "POP", "STI"), so the next has none: a guest cannot keep interrupts out for ever.
- */
-static inline __attribute__((always_inline)) void update_shadow(struct interp *in)
-{
-    struct vcpu *v = in->v;
-    u32 before = v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
-    u32 after = in->shadow & ~before;
-    if (before != after) {
-        v->interruptibility = (v->interruptibility & ~before) | after;
-        vcpu_dirty(v, PART_INTERRUPTIBILITY);
-    }
-}
-
-/*
- * The trap after an instruction that began with TF set, or after an element of a string instruction. With a shadow it
- * waits as long as the shadow lasts (MOV SS); the VM-entry checks want the bit in that case too.
- */
-static void single_step(struct vcpu *v)
-{
-    vcpu_need(v, PART_PENDING_DEBUG);
-    v->pending_debug |= PENDING_DEBUG_BS;
-    vcpu_dirty(v, PART_PENDING_DEBUG);
 }
 
 /* Not performed after all: breakpoints that were met on the way are not. */
@@ -79,14 +41,14 @@ enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
     u64 pending = v->pending_debug;
     enum emul_status status = interp_handler_of(insn->op)(&in);
     if (status == EMUL_DONE)
-        complete(&in);
+        retire_to(v, in.next);
     else if (status == EMUL_PARTIAL)
         leave_partial(v);
     else
         return give_up(v, pending, status);
-    update_shadow(&in);
+    retire_shadow(v, in.shadow);
     if (stepping)
-        single_step(v);
+        retire_step(v);
     return status;
 }
 

@@ -113,6 +113,9 @@ enum msr {
 #define APIC_BASE_X2APIC BIT(10)
 #define APIC_BASE_ENABLE BIT(11)
 
+/* SDM "IA32_DEBUGCTL MSR": single-step on branches */
+#define DEBUGCTL_BTF BIT(1)
+
 /* SDM "Enabling and Entering VMX Operation" */
 #define FEATURE_CONTROL_LOCK BIT(0)
 #define FEATURE_CONTROL_VMX_IN_SMX BIT(1)

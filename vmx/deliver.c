@@ -83,8 +83,10 @@ static bool nmi_blocked(struct cpu *cpu)
 
 static void deliver_machine_check(struct cpu *cpu)
 {
-    if (cpu->injected)
+    if (cpu->injected) { /* behind what is being delivered: leave again as soon as that is possible */
+        state_set_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);
         return;
+    }
     cpu->chores &= ~(u32)CHORE_MACHINE_CHECK;
     struct event event = {.valid = true, .vector = VECTOR_MC, .type = EVENT_HARDWARE_EXCEPTION};
     inject(cpu, event);

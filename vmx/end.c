@@ -22,6 +22,7 @@
 static _Noreturn void reset_machine(void)
 {
     static const struct pseudo_descriptor no_idt;
+    vmxoff(); /* INIT, which the keyboard controller or a shutdown may mean, is blocked in VMX operation */
     out8(0xcf9, 0x02);
     out8(0xcf9, 0x06);
     for (u32 i = 0; i < 1000; i++)

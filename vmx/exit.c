@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/exit.h"
 
+#include "emul/retire.h"
 #include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/cpu.h"
@@ -11,9 +12,6 @@
 #include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
-
-/* SDM "Pending Debug Exceptions": single step */
-#define PENDING_DEBUG_BS BIT(14)
 
 typedef void exit_handler(struct cpu *cpu);
 
@@ -49,7 +47,6 @@ static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
     [EXIT_REASON_IO_INSTRUCTION] = exit_io,
     [EXIT_REASON_RDMSR] = exit_rdmsr,
     [EXIT_REASON_WRMSR] = exit_wrmsr,
-    [EXIT_REASON_ENTRY_FAILURE_MACHINE_CHECK] = exit_machine_check_at_entry,
     [EXIT_REASON_PREEMPTION_TIMER] = exit_preemption_timer,
     [EXIT_REASON_EPT_VIOLATION] = exit_ept_violation,
     [EXIT_REASON_EPT_MISCONFIGURATION] = exit_ept_misconfiguration,
@@ -60,6 +57,8 @@ static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
     [EXIT_REASON_VMFUNC] = exit_undefined,
     [EXIT_REASON_UMWAIT] = exit_user_wait,
     [EXIT_REASON_TPAUSE] = exit_user_wait,
+    [EXIT_REASON_SEAMCALL] = exit_undefined,
+    [EXIT_REASON_TDCALL] = exit_undefined,
     [EXIT_REASON_RDMSRLIST] = exit_undefined,
     [EXIT_REASON_WRMSRLIST] = exit_undefined,
     [EXIT_REASON_URDMSR] = exit_undefined,
@@ -164,29 +163,15 @@ static u64 next_rip(struct cpu *cpu, u64 rip, u32 length)
     return next;
 }
 
-/*
- * SDM "Masking Instruction Breakpoints" (RF), "Single-Step Exception Condition" (TF: the trap is left pending),
- * "Interruptibility State" (STI and MOV SS block for one instruction).
- */
 void exit_advance_by(struct cpu *cpu, u32 length)
 {
     struct vcpu *v = &cpu->vcpu;
-    v->rip = next_rip(cpu, vcpu_rip(v), length);
-    v->dirty |= PART_RIP;
-    u32 interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    if (__builtin_expect(interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS), 0)) {
-        v->interruptibility = interruptibility & ~(u32)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
-        vcpu_dirty(v, PART_INTERRUPTIBILITY);
-    }
-    if (__builtin_expect(vcpu_rflags(v) & (RFLAGS_RF | RFLAGS_TF), 0)) {
-        if (v->rflags & RFLAGS_TF) {
-            vcpu_need(v, PART_PENDING_DEBUG);
-            v->pending_debug |= PENDING_DEBUG_BS;
-            vcpu_dirty(v, PART_PENDING_DEBUG);
-        }
-        v->rflags &= ~(u64)RFLAGS_RF;
-        vcpu_dirty(v, PART_RFLAGS);
-    }
+    vcpu_need(v, RETIRE_PARTS);
+    bool stepping = v->rflags & RFLAGS_TF;
+    retire_to(v, next_rip(cpu, v->rip, length));
+    retire_shadow(v, 0);
+    if (__builtin_expect(stepping, 0))
+        retire_step(v);
 }
 
 void exit_advance(struct cpu *cpu)

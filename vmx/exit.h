@@ -68,6 +68,5 @@ void exit_preemption_timer(struct cpu *cpu);
 void exit_ept_violation(struct cpu *cpu);
 void exit_ept_misconfiguration(struct cpu *cpu);
 void exit_xsetbv(struct cpu *cpu);
-void exit_machine_check_at_entry(struct cpu *cpu);
 
 #endif

@@ -25,11 +25,6 @@ void exit_exception_or_nmi(struct cpu *cpu)
     }
 }
 
-void exit_machine_check_at_entry(struct cpu *cpu)
-{
-    exit_fatal(cpu, "machine check during VM entry");
-}
-
 void exit_nmi_window(struct cpu *cpu)
 {
     state_clear_primary(cpu, PRIMARY_NMI_WINDOW_EXITING);

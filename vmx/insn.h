@@ -38,6 +38,12 @@ VMX_ADDRESS_INSN(vmclear)
 VMX_ADDRESS_INSN(vmptrld)
 #undef VMX_ADDRESS_INSN
 
+/* Leaves VMX operation. In it already: it cannot fail. */
+static inline void vmxoff(void)
+{
+    asm volatile("vmxoff" : : : "cc", "memory");
+}
+
 /* CF and ZF are both looked at by one branch (JBE); the failure is out of line. */
 static inline __attribute__((always_inline)) u64 vmread(u32 field)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/state.h"
 
+#include "emul/retire.h"
 #include "lib/cpu.h"
+#include "lib/msr.h"
 #include "vmx/caps.h"
 #include "vmx/insn.h"
 #include "vmx/paging_off.h"
@@ -203,6 +205,17 @@ static void write_rare(struct cpu *cpu, u32 parts)
     }
 }
 
+/*
+ * With DEBUGCTL.BTF an instruction that does not branch makes no single-step trap, and VM entry does not take the bit
+ * (SDM "Checks on Guest Non-Register State").
+ */
+static void write_pending_debug(u64 pending)
+{
+    if (pending & PENDING_DEBUG_BS && vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)
+        pending &= ~PENDING_DEBUG_BS;
+    vmwrite(VMCS_GUEST_PENDING_DEBUG, pending);
+}
+
 void state_write_back(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
@@ -216,7 +229,7 @@ void state_write_back(struct cpu *cpu)
     if (dirty & PART_INTERRUPTIBILITY)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY, v->interruptibility);
     if (dirty & PART_PENDING_DEBUG)
-        vmwrite(VMCS_GUEST_PENDING_DEBUG, v->pending_debug);
+        write_pending_debug(v->pending_debug);
     u32 rare = dirty & ~(u32)(PART_RIP | PART_RFLAGS | PART_RSP | PART_INTERRUPTIBILITY | PART_PENDING_DEBUG);
     if (__builtin_expect(rare != 0, 0))
         write_rare(cpu, rare);
