@@ -15,6 +15,7 @@ void exit_exception_or_nmi(struct cpu *cpu)
     u32 information = (u32)vmread(VMCS_EXIT_INTERRUPTION_INFO);
     struct event event = event_decode(information, 0, 0);
     if (event.type == EVENT_NMI) {
+        unblock_nmis();
         counters.nmis_in_guest++;
         cpu->chores |= CHORE_NMI;
     } else if (event.vector == VECTOR_MC) {

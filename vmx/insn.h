@@ -7,6 +7,7 @@
 #define VMX_INSN_H
 
 #include "lib/types.h"
+#include "vmx/host.h"
 
 /* SDM "Conventions": how a VMX instruction ends. */
 enum vmx_result { VMX_SUCCEED, VMX_FAIL_INVALID, VMX_FAIL_VALID };
@@ -70,6 +71,27 @@ static inline __attribute__((always_inline)) void vmwrite(u32 field, u64 value)
     return;
 failed:
     vmwrite_failed(field);
+}
+
+/*
+ * An exit that an NMI caused leaves NMIs blocked as their handler does, and only IRET ends that (SDM "Nonmaskable
+ * Interrupt (NMI)", "VM Exits"): NMIs for root mode, kicks among them, would wait for the next entry.
+ */
+static inline void unblock_nmis(void)
+{
+    u64 scratch;
+    asm volatile("movq %%rsp, %[scratch]\n\t"
+                 "pushq %[ss]\n\t"
+                 "pushq %[scratch]\n\t"
+                 "pushfq\n\t"
+                 "pushq %[cs]\n\t"
+                 "leaq 1f(%%rip), %[scratch]\n\t"
+                 "pushq %[scratch]\n\t"
+                 "iretq\n"
+                 "1:"
+                 : [scratch] "=&r"(scratch)
+                 : [ss] "i"(HOST_SS), [cs] "i"(HOST_CS)
+                 : "memory", "cc");
 }
 
 enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXT = 2 };
