@@ -17,17 +17,17 @@
 #include "vmx/vmcs.h"
 
 struct boot {
-    u64 started; /* TSC at boot_main() */
+    u64 started;        /* TSC at boot_main() */
     struct range image; /* where GRUB put Exeunt */
     struct multiboot2_info info;
     struct options options;
     struct memory_map map; /* the guest's: Exeunt's region is reserved */
-    u64 rsdp; /* physical address of the RSDP, 0: only the copy in `info` */
+    u64 rsdp;              /* physical address of the RSDP, 0: only the copy in `info` */
 
     struct vmx_caps caps;
     struct caps_report caps_report;
     struct policy_facts facts;
-    bool unrestricted; /* the CPU has unrestricted guest */
+    bool unrestricted;     /* the CPU has unrestricted guest */
     hpa_t identity_tables; /* without it: PAGING_OFF_PAGES for vmx/paging_off.c */
     u32 cpus_present;
     u64 ticks_per_ms; /* of the TSC */

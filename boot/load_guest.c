@@ -74,8 +74,7 @@ static const struct guest_plan *plan_multiboot(const struct guest_request *reque
 void boot_load_guest(struct boot *boot)
 {
     struct guest_request request = request_of(boot);
-    const struct guest_plan *guest =
-        boot->guest_kind == GUEST_LINUX ? plan_linux(&request) : plan_multiboot(&request);
+    const struct guest_plan *guest = boot->guest_kind == GUEST_LINUX ? plan_linux(&request) : plan_multiboot(&request);
     for (u32 i = 0; i < guest->step_count; i++) {
         const struct guest_step *step = &guest->step[i];
         memmove(direct(hpa(step->destination)), direct(hpa(step->source)), step->length);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The memory that Exeunt owns (SPEC 1.1): one region at the top of RAM below 4 GiB, the image first, then the page pool.
+ * The memory that Exeunt owns (SPEC 1.1): one region at the top of RAM below 4 GiB, the image first, then the page
+ * pool.
  */
 #include "boot/boot.h"
 #include "lib/address_space.h"
@@ -44,8 +45,8 @@ static u64 take_memory(struct boot *boot, u64 size, u64 alignment)
 }
 
 /*
- * The page tables are built in the new place, through the direct map of start.S; the pool is told where its pages will be
- * once the tables are in use.
+ * The page tables are built in the new place, through the direct map of start.S; the pool is told where its pages will
+ * be once the tables are in use.
  */
 static void move_to(struct boot *boot, u64 region)
 {

@@ -21,7 +21,7 @@ struct machine {
     void (*xmm_get)(u32 index, void *value);
     void (*xmm_set)(u32 index, const void *value);
     u64 (*debug_address)(u32 index); /* DR0 to DR3 of the guest; NULL: accesses are not held against breakpoints */
-    u64 (*time)(void);                        /* TSC: bounds string I/O (SPEC 6.4) */
+    u64 (*time)(void);               /* TSC: bounds string I/O (SPEC 6.4) */
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
     /* After each port write that was performed, for whoever follows the console's line starts. May be NULL. */
     void (*port_written)(u16 port, u32 size, u32 value);
@@ -44,9 +44,9 @@ struct vm {
     const struct machine *machine;
     struct device_counts device_counts;
     u64 string_deadline_ticks; /* REP instructions stop after so much TSC time (SPEC 6.4: 20 microseconds); 0: never */
-    u8 physical_bits; /* MAXPHYADDR */
-    u8 linear_bits;   /* 48 or 57 */
-    bool smp;         /* other CPUs exist: IPIs to them are guarded */
+    u8 physical_bits;          /* MAXPHYADDR */
+    u8 linear_bits;            /* 48 or 57 */
+    bool smp;                  /* other CPUs exist: IPIs to them are guarded */
 };
 
 #endif

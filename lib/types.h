@@ -25,13 +25,28 @@ typedef int32_t s32;
 typedef int64_t s64;
 typedef unsigned __int128 u128;
 
-typedef struct { u64 at; } gva_t;
-typedef struct { u64 at; } gpa_t;
-typedef struct { u64 at; } hpa_t;
+typedef struct {
+    u64 at;
+} gva_t;
+typedef struct {
+    u64 at;
+} gpa_t;
+typedef struct {
+    u64 at;
+} hpa_t;
 
-static inline gva_t gva(u64 at) { return (gva_t){at}; }
-static inline gpa_t gpa(u64 at) { return (gpa_t){at}; }
-static inline hpa_t hpa(u64 at) { return (hpa_t){at}; }
+static inline gva_t gva(u64 at)
+{
+    return (gva_t){at};
+}
+static inline gpa_t gpa(u64 at)
+{
+    return (gpa_t){at};
+}
+static inline hpa_t hpa(u64 at)
+{
+    return (hpa_t){at};
+}
 
 #define BIT(n) (1ull << (n))
 #define BITS(high, low) ((~0ull >> (63 - (high))) & (~0ull << (low)))
@@ -45,13 +60,25 @@ static inline hpa_t hpa(u64 at) { return (hpa_t){at}; }
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 
 /* `unit` is a power of two. */
-static inline u64 align_down(u64 value, u64 unit) { return value & ~(unit - 1); }
-static inline u64 align_up(u64 value, u64 unit) { return (value + unit - 1) & ~(unit - 1); }
+static inline u64 align_down(u64 value, u64 unit)
+{
+    return value & ~(unit - 1);
+}
+static inline u64 align_up(u64 value, u64 unit)
+{
+    return (value + unit - 1) & ~(unit - 1);
+}
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-static inline u64 min_u64(u64 a, u64 b) { return a < b ? a : b; }
-static inline u64 max_u64(u64 a, u64 b) { return a > b ? a : b; }
+static inline u64 min_u64(u64 a, u64 b)
+{
+    return a < b ? a : b;
+}
+static inline u64 max_u64(u64 a, u64 b)
+{
+    return a > b ? a : b;
+}
 
 #endif

@@ -24,29 +24,29 @@
 enum attention { ATTENTION_NMI = 1, ATTENTION_MACHINE_CHECK = 2 };
 
 enum chore {
-    CHORE_NMI = 1, /* an NMI waits for the guest until it can be injected */
+    CHORE_NMI = 1,           /* an NMI waits for the guest until it can be injected */
     CHORE_MACHINE_CHECK = 2, /* the same */
-    CHORE_CONSOLE = 4, /* lines of a report wait to be sent, one in each exit */
-    CHORE_DELAY = 8, /* exit-delay= */
-    CHORE_PERIOD = 16, /* report=period: is a report due? */
+    CHORE_CONSOLE = 4,       /* lines of a report wait to be sent, one in each exit */
+    CHORE_DELAY = 8,         /* exit-delay= */
+    CHORE_PERIOD = 16,       /* report=period: is a report due? */
 };
 
 struct cpu {
     struct vcpu vcpu; /* first: entry.S stores the guest's registers here */
 
-    u64 stack_top; /* Exeunt's stack while it handles an exit */
-    u64 exited, entered; /* TSC of the last exit and the last entry (timing=on) */
+    u64 stack_top;          /* Exeunt's stack while it handles an exit */
+    u64 exited, entered;    /* TSC of the last exit and the last entry (timing=on) */
     volatile u32 attention; /* enum attention */
     struct cpu *self;
     struct vm *vm;
 
     /* The exit that is being handled */
-    u32 reason; /* basic exit reason */
-    bool injected; /* the entry fields hold an event */
+    u32 reason;             /* basic exit reason */
+    bool injected;          /* the entry fields hold an event */
     struct event vectoring; /* the event whose delivery this exit interrupted */
-    u64 mismatch_rip; /* where the last instruction was met that is not what exited, */
-    u32 mismatches; /* and how often in a row */
-    u32 chores; /* enum chore: what has to be done before the next entry; mostly nothing */
+    u64 mismatch_rip;       /* where the last instruction was met that is not what exited, */
+    u32 mismatches;         /* and how often in a row */
+    u32 chores;             /* enum chore: what has to be done before the next entry; mostly nothing */
 
     /* Control fields as they stand in the VMCS: written only when they change. */
     struct vmx_controls controls;
@@ -56,13 +56,13 @@ struct cpu {
 
     /* What this CPU lets the guest have */
     u64 cr4_allowed, xss_allowed, efer_allowed;
-    u64 microcode; /* IA32_BIOS_SIGN_ID as found at the start */
+    u64 microcode;                      /* IA32_BIOS_SIGN_ID as found at the start */
     u32 xsave_size, xsave_compact_size; /* CPUID leaf 0DH for the guest's XCR0 and IA32_XSS */
-    bool unrestricted; /* the CPU runs a guest with paging or protection off */
-    bool timed; /* timing=on */
-    u32 exit_delay; /* TSC ticks */
-    u64 report_period, report_due; /* TSC ticks; the TSC of the next report (report=period:) */
-    bool apic_enabled; /* IA32_APIC_BASE.EN */
+    bool unrestricted;                  /* the CPU runs a guest with paging or protection off */
+    bool timed;                         /* timing=on */
+    u32 exit_delay;                     /* TSC ticks */
+    u64 report_period, report_due;      /* TSC ticks; the TSC of the next report (report=period:) */
+    bool apic_enabled;                  /* IA32_APIC_BASE.EN */
     enum hypercall_access hypercall;
     struct paging_off paging_off;
     struct perf_guard perf;

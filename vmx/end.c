@@ -16,8 +16,8 @@
 #include "vmx/vmcs_fields.h"
 
 /*
- * What a shutdown does to a real machine: the chipset resets it. By 0xCF9, then the keyboard controller, then a shutdown of this
- * CPU. The waits are port reads, which take about a microsecond.
+ * What a shutdown does to a real machine: the chipset resets it. By 0xCF9, then the keyboard controller, then a
+ * shutdown of this CPU. The waits are port reads, which take about a microsecond.
  */
 static _Noreturn void reset_machine(void)
 {

@@ -21,14 +21,17 @@ enum event_outcome {
  */
 enum event_outcome event_combine(const struct event *interrupted, const struct event *raised, struct event *deliver);
 
-/* SDM "Format of the VM-Entry Interruption-Information Field"; the same layout describes vectoring information. Pure. */
+/* SDM "Format of the VM-Entry Interruption-Information Field"; the same layout describes vectoring information. Pure.
+ */
 u32 event_encode(const struct event *event);
 struct event event_decode(u32 information, u32 error_code, u32 instruction_length);
 
-/* Reads the IDT-vectoring information of the exit into cpu->vectoring (SDM "Information for VM Exits That Occur During Event Delivery"). */
+/* Reads the IDT-vectoring information of the exit into cpu->vectoring (SDM "Information for VM Exits That Occur During
+ * Event Delivery"). */
 void event_collect(struct cpu *cpu);
 
-/* Writes what is to be delivered next into the entry fields. To be called once before each entry, before the write-back. */
+/* Writes what is to be delivered next into the entry fields. To be called once before each entry, before the
+ * write-back. */
 void event_deliver(struct cpu *cpu);
 
 #endif

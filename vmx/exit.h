@@ -29,7 +29,8 @@ void exit_advance_by(struct cpu *cpu, u32 length);
 /* The guest is in shutdown (triple fault): dump, last report, reset of the machine. */
 _Noreturn void exit_shutdown(struct cpu *cpu);
 
-/* The guest asked for or suffered a reset that takes effect here: last report with `cause`, then the machine's reset. */
+/* The guest asked for or suffered a reset that takes effect here: last report with `cause`, then the machine's reset.
+ */
 _Noreturn void exit_reset(struct cpu *cpu, enum end_cause cause);
 
 /* Exeunt cannot go on with this guest: says why, dumps, last report, halts. */

@@ -48,9 +48,7 @@ void exit_startup_ipi(struct cpu *cpu)
 }
 
 /* report=period: the guest had left for no other reason. Whether a report is due is looked at in every exit. */
-void exit_preemption_timer(struct cpu *cpu)
-{
-}
+void exit_preemption_timer(struct cpu *cpu) {}
 
 void exit_triple_fault(struct cpu *cpu)
 {

@@ -13,8 +13,8 @@ void exit_task_switch(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u64 qualification = exit_qualification(cpu);
-    struct task_switch task =
-        task_switch_decode(qualification, &cpu->vectoring, (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    struct task_switch task = task_switch_decode(qualification, &cpu->vectoring,
+                                                 (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
     counters.task_switches++;
     if (task_switch_perform(v, &task) == TASK_DONE)
         cpu->vectoring.valid = false; /* delivered: the new task is its handler */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VMX instructions (SDM "VMX Instruction Reference"). Each returns or checks CF and ZF: VMfailInvalid and VMfailValid
- * are told apart, and nothing goes on after a failure that nobody looked at.
+ * The VMX instructions (SDM "VMX Instruction Reference"). Each returns or checks CF and ZF: VMfailInvalid and
+ * VMfailValid are told apart, and nothing goes on after a failure that nobody looked at.
  */
 #ifndef VMX_INSN_H
 #define VMX_INSN_H
@@ -12,7 +12,8 @@
 /* SDM "Conventions": how a VMX instruction ends. */
 enum vmx_result { VMX_SUCCEED, VMX_FAIL_INVALID, VMX_FAIL_VALID };
 
-/* A VMREAD, VMWRITE, INVEPT or INVVPID failed: Exeunt's own bug. Names operation, operand and VM-instruction error; no return. */
+/* A VMREAD, VMWRITE, INVEPT or INVVPID failed: Exeunt's own bug. Names operation, operand and VM-instruction error; no
+ * return. */
 _Noreturn void vmx_instruction_failed(const char *name, u64 operand, enum vmx_result result);
 
 /* The same after VMREAD and VMWRITE, told apart from VMfailInvalid by what the VM-instruction error says. */

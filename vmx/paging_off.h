@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest with paging off on a CPU without unrestricted guest (SPEC 1.4): VT-x demands CR0.PG = 1 there, so the guest
- * runs on PAE identity tables of Exeunt's, and its own CR3 is kept aside. Real mode (CR0.PE = 0) is not possible on such
- * a CPU; the guest is ended with a message.
+ * runs on PAE identity tables of Exeunt's, and its own CR3 is kept aside. Real mode (CR0.PE = 0) is not possible on
+ * such a CPU; the guest is ended with a message.
  */
 #ifndef VMX_PAGING_OFF_H
 #define VMX_PAGING_OFF_H
@@ -12,10 +12,10 @@
 struct cpu;
 
 struct paging_off {
-    bool active; /* the identity tables are in use now */
-    u64 cr3; /* the guest's CR3 while they are */
-    u64 lme; /* the guest's IA32_EFER.LME while they are: the VMCS must have LME = LMA where CR0.PG = 1 */
-    u64 pdpt; /* guest-physical address of the identity tables' PDPT */
+    bool active;  /* the identity tables are in use now */
+    u64 cr3;      /* the guest's CR3 while they are */
+    u64 lme;      /* the guest's IA32_EFER.LME while they are: the VMCS must have LME = LMA where CR0.PG = 1 */
+    u64 pdpt;     /* guest-physical address of the identity tables' PDPT */
     u64 pdpte[4]; /* what is in it, for the VMCS: page directories of 2 MiB pages, 0 to 4 GiB */
 };
 
@@ -33,7 +33,8 @@ u64 paging_off_real_cr4(const struct cpu *cpu, u64 value);
 
 /* The IA32_EFER that the guest believes in, where GUEST_IA32_EFER is `real`. */
 u64 paging_off_efer(const struct cpu *cpu, u64 real);
-/* What GUEST_IA32_EFER must be when the guest believes in `value`; remembers the difference. After paging_off_switch(). */
+/* What GUEST_IA32_EFER must be when the guest believes in `value`; remembers the difference. After paging_off_switch().
+ */
 u64 paging_off_real_efer(struct cpu *cpu, u64 value);
 
 /*

@@ -13,8 +13,8 @@
 
 struct reporting {
     const char *engine, *trap; /* in force, for the summary */
-    bool at_end; /* report=end */
-    u64 memory_owned; /* bytes */
+    bool at_end;               /* report=end */
+    u64 memory_owned;          /* bytes */
     const struct page_pool *pool;
 };
 
@@ -30,7 +30,8 @@ const struct hypercall_host *reporting_hypercalls(void);
 /* report=period: prints a report when one is due. */
 void reporting_periodic(struct cpu *cpu);
 
-/* struct machine: the guest is about to end in this way. Prints the last report, once; with END_NONE a report in between. */
+/* struct machine: the guest is about to end in this way. Prints the last report, once; with END_NONE a report in
+ * between. */
 void reporting_guest_ends(enum end_cause cause);
 
 #endif
