@@ -242,6 +242,8 @@ static void init_reporting(struct boot *boot)
         .at_end = boot->options.report.at_end,
         .memory_owned = own_space.region_size,
         .pool = &boot->pool,
+        .line_ticks = boot->ticks_per_ms * 10,
+        .timer_shift = caps_preemption_shift(&boot->caps),
     });
 }
 

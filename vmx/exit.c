@@ -90,14 +90,22 @@ static void wait_delay(const struct cpu *cpu)
         cpu_pause();
 }
 
+/* The wire's time is Exeunt's own, not that of the exit that happens to be in progress. */
+static void send_report_line(struct cpu *cpu)
+{
+    statistics_close(&cpu->statistics, cpu->timed ? rdtsc() : 0);
+    console_send_held();
+    if (!console_holds()) {
+        cpu->chores &= ~(u32)CHORE_CONSOLE;
+        reporting_set_timer(cpu);
+    }
+}
+
 static void do_chores(struct cpu *cpu)
 {
-    if (cpu->chores & CHORE_CONSOLE) {
-        console_send_held();
-        if (!console_holds())
-            cpu->chores &= ~(u32)CHORE_CONSOLE;
-    }
-    if (cpu->chores & CHORE_PERIOD)
+    if (cpu->chores & CHORE_CONSOLE)
+        send_report_line(cpu);
+    else if (cpu->chores & CHORE_PERIOD)
         reporting_periodic(cpu);
     if (cpu->chores & CHORE_DELAY)
         wait_delay(cpu);

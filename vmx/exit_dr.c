@@ -20,7 +20,7 @@ static u64 read_register(struct vcpu *v, u32 number)
         return read_dr2();
     case 3:
         return read_dr3();
-    case 4: /* DR4 and DR5 are DR6 and DR7 where CR4.DE is clear; with it set the #UD came before the exit */
+    case 4: /* DR4 and DR5 are DR6 and DR7 where CR4.DE is clear */
     case 6:
         return read_dr6();
     default:
@@ -72,6 +72,17 @@ static bool general_detect(struct vcpu *v)
     return true;
 }
 
+/* What comes before the exit on silicon (SDM "Relative Priority of Faults and VM Exits"); emulators let it exit. */
+static bool faults_first(struct vcpu *v, u32 number)
+{
+    bool reserved = (number == 4 || number == 5) && vcpu_cr4(v) & CR4_DE;
+    if (reserved)
+        vcpu_raise(v, VECTOR_UD);
+    else if (vcpu_cpl(v) != 0)
+        vcpu_raise_code(v, VECTOR_GP, 0);
+    return v->event.valid;
+}
+
 /* SDM "Exit Qualification for MOV DR". */
 void exit_debug_register(struct cpu *cpu)
 {
@@ -79,7 +90,7 @@ void exit_debug_register(struct cpu *cpu)
     u64 qualification = exit_qualification(cpu);
     u32 number = qualification & 7, reg = qualification >> 8 & 15;
     bool from = qualification & BIT(4);
-    if (general_detect(v))
+    if (faults_first(v, number) || general_detect(v))
         return;
     if (reg == RSP)
         vcpu_need(v, PART_RSP);

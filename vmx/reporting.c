@@ -5,7 +5,9 @@
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/print.h"
+#include "vmx/insn.h"
 #include "vmx/report.h"
+#include "vmx/vmcs_fields.h"
 
 static struct reporting own;
 static bool ended;
@@ -80,6 +82,15 @@ static void report(void *context)
     print_report(NULL);
     console_release();
     host_cpu()->chores |= CHORE_CONSOLE;
+    reporting_set_timer(host_cpu());
+}
+
+void reporting_set_timer(struct cpu *cpu)
+{
+    if (!(cpu->controls.pin & PIN_PREEMPTION_TIMER))
+        return;
+    u64 ticks = cpu->chores & CHORE_CONSOLE ? own.line_ticks : cpu->report_period / 8;
+    vmwrite(VMCS_PREEMPTION_TIMER_VALUE, min_u64(ticks >> own.timer_shift, 0xffffffff));
 }
 
 void reporting_periodic(struct cpu *cpu)

@@ -6,6 +6,7 @@
 #include "lib/msr.h"
 #include "lib/panic.h"
 #include "vmx/insn.h"
+#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -79,16 +80,7 @@ static void write_host(struct cpu *cpu)
     vmwrite(VMCS_HOST_RIP, (u64)(cpu->timed ? vmx_exit_timed : vmx_exit_plain));
 }
 
-/*
- * The timer starts again at each entry, so it fires only in a guest that does not exit otherwise; an eighth of the
- * period is how late a report can be then.
- */
-static u64 preemption_timer_value(const struct cpu *cpu, const struct vmx_caps *caps)
-{
-    return min_u64(cpu->report_period / 8 >> caps_preemption_shift(caps), 0xffffffff);
-}
-
-static void write_controls(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_bitmaps *bitmaps)
+static void write_controls(struct cpu *cpu, const struct vmcs_bitmaps *bitmaps)
 {
     const struct vmx_controls *c = &cpu->controls;
     vmwrite(VMCS_PIN_CONTROLS, c->pin);
@@ -110,8 +102,7 @@ static void write_controls(struct cpu *cpu, const struct vmx_caps *caps, const s
     vmwrite(VMCS_EPT_POINTER, cpu->eptp);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, cpu->cr0_mask);
     vmwrite(VMCS_CR4_GUEST_HOST_MASK, cpu->cr4_mask);
-    if (c->pin & PIN_PREEMPTION_TIMER)
-        vmwrite(VMCS_PREEMPTION_TIMER_VALUE, preemption_timer_value(cpu, caps));
+    reporting_set_timer(cpu);
     if (c->secondary & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, GUEST_VPID);
     if (c->secondary & SECONDARY_ENABLE_XSAVES)
@@ -180,7 +171,7 @@ void vmcs_build(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_
 {
     load(cpu, caps);
     write_host(cpu);
-    write_controls(cpu, caps, bitmaps);
+    write_controls(cpu, bitmaps);
     write_segments(start);
     write_msrs(cpu);
     write_rest(start);
