@@ -7,6 +7,8 @@
 # make test      every test; make check: the fast host part; make test-all: every combination
 # make iso       build/exeunt.iso for BIOS and UEFI: dd it to a USB stick
 # make deps      install the Debian packages that are missing
+# make bench     the benchmarks (docs/BENCHMARKS.md): WORKLOADS="cpuid msr" ENGINES="interp" TIMING="on off" MODEL=...
+#                make bench-record: test/bench/expected.tsv anew
 # make size      lines per room, bytes of the image, memory owned
 
 BUILD := build
@@ -20,7 +22,7 @@ OBJDUMP ?= objdump
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
 
-.PHONY: all iso run deps unit check format format-check lint test test-all clean guests linux size
+.PHONY: all iso run deps unit check format format-check lint test test-all clean guests linux size bench bench-record counted
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf guests
 
@@ -31,7 +33,7 @@ RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
 RING0_FLAGS := -std=gnu11 -Os -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-               -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN)
+               -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA)
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
@@ -67,8 +69,9 @@ $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
 
 GUESTS32 := $(patsubst test/guest/%/main.c,%,$(wildcard test/guest/*/main.c))
 # Those that also (or only) make sense in long mode.
-GUESTS64 := $(filter $(GUESTS32),$(patsubst test/guest/%/long-mode,%,$(wildcard test/guest/*/long-mode)))
-GUEST_IMAGES := $(GUESTS32:%=$(BUILD)/guest/%.elf) $(GUESTS64:%=$(BUILD)/guest/%64.elf)
+GUESTS64_ONLY := $(patsubst test/guest/%/long-mode-only,%,$(wildcard test/guest/*/long-mode-only))
+GUESTS64 := $(filter $(GUESTS32),$(patsubst test/guest/%/long-mode,%,$(wildcard test/guest/*/long-mode))) $(GUESTS64_ONLY)
+GUEST_IMAGES := $(patsubst %,$(BUILD)/guest/%.elf,$(filter-out $(GUESTS64_ONLY),$(GUESTS32))) $(GUESTS64:%=$(BUILD)/guest/%64.elf)
 GUEST_FLAGS := -std=gnu11 -O2 -g -I. -ffreestanding -fno-pic -fno-pie -mgeneral-regs-only -mno-red-zone \
                -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
                -ffile-prefix-map=$(CURDIR)/= $(WARN) -Wno-clobbered -Wno-array-bounds
@@ -151,6 +154,18 @@ run:
 
 size: $(BUILD)/exeunt.elf
 	@tools/measure-size $<
+
+# ---- benchmarks ----
+
+bench:
+	@WORKLOADS='$(WORKLOADS)' ENGINES='$(ENGINES)' TIMING='$(TIMING)' MODEL='$(MODEL)' tools/bench run
+
+bench-record:
+	@tools/bench record
+
+# The image that counts VMX operations (lib/vmx_ops.h): only to measure, so it may be larger.
+counted:
+	@$(MAKE) BUILD=$(BUILD)/counted RING0_EXTRA=-DCOUNT_VMX_OPS IMAGE_LIMIT=262144 $(BUILD)/counted/exeunt.elf
 
 # ---- tests ----
 

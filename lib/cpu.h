@@ -7,6 +7,7 @@
 #define LIB_CPU_H
 
 #include "lib/types.h"
+#include "lib/vmx_ops.h"
 
 static inline u8 in8(u16 port)
 {
@@ -47,12 +48,14 @@ static inline void out32(u16 port, u32 value)
 static inline u64 rdmsr(u32 msr)
 {
     u32 low, high;
+    COUNT_VMX_OP(MSR);
     asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
     return (u64)high << 32 | low;
 }
 
 static inline void wrmsr(u32 msr, u64 value)
 {
+    COUNT_VMX_OP(MSR);
     asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 

@@ -2,6 +2,7 @@
 #include "vmx/hypercall.h"
 
 #include "lib/string.h"
+#include "lib/vmx_ops.h"
 
 bool hypercall_allowed(enum hypercall_access access, unsigned cpl)
 {
@@ -42,7 +43,7 @@ static enum hypercall_status read_counter(const struct hypercall_host *host, u64
 {
     u32 index = (u32)gpr[RBX];
 
-    if (index >= HYPERCALL_COUNTER_COUNT)
+    if (index >= (u32)HYPERCALL_COUNTER_COUNT + VMX_OPS_COUNTED)
         return HYPERCALL_BAD_ARGUMENT;
     u64 value = host->counter(host->context, (enum hypercall_counter)index);
     gpr[RCX] = (u32)value;

@@ -7,6 +7,7 @@
 #define VMX_INSN_H
 
 #include "lib/types.h"
+#include "lib/vmx_ops.h"
 #include "vmx/host.h"
 
 /* SDM "Conventions": how a VMX instruction ends. */
@@ -50,6 +51,7 @@ static inline void vmxoff(void)
 static inline __attribute__((always_inline)) u64 vmread(u32 field)
 {
     u64 value;
+    COUNT_VMX_OP(VMREAD);
     asm goto("vmread %[field], %[value]\n\t"
              "jbe %l[failed]"
              : [value] "=r"(value)
@@ -63,6 +65,7 @@ failed:
 
 static inline __attribute__((always_inline)) void vmwrite(u32 field, u64 value)
 {
+    COUNT_VMX_OP(VMWRITE);
     asm goto("vmwrite %[value], %[field]\n\t"
              "jbe %l[failed]"
              :
@@ -103,6 +106,7 @@ static inline void invept(enum invept_type type, u64 eptp)
         u64 eptp, reserved;
     } descriptor = {eptp, 0};
     bool carry, zero;
+    COUNT_VMX_OP(FLUSH);
     asm volatile("invept %[descriptor], %[type]"
                  : "=@ccc"(carry), "=@ccz"(zero)
                  : [descriptor] "m"(descriptor), [type] "r"((u64)type)
@@ -119,6 +123,7 @@ static inline void invvpid(enum invvpid_type type, u16 vpid, u64 linear)
         u64 vpid, linear;
     } descriptor = {vpid, linear};
     bool carry, zero;
+    COUNT_VMX_OP(FLUSH);
     asm volatile("invvpid %[descriptor], %[type]"
                  : "=@ccc"(carry), "=@ccz"(zero)
                  : [descriptor] "m"(descriptor), [type] "r"((u64)type)

@@ -5,6 +5,7 @@
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/print.h"
+#include "lib/vmx_ops.h"
 #include "vmx/insn.h"
 #include "vmx/report.h"
 #include "vmx/vmcs_fields.h"
@@ -109,8 +110,16 @@ static void flush_marks(void *context)
     console_end();
 }
 
+#if VMX_OPS_COUNTED
+u64 vmx_ops[VMX_OP_KINDS];
+#endif
+
 static u64 counter(void *context, enum hypercall_counter index)
 {
+#if VMX_OPS_COUNTED
+    if (index >= HYPERCALL_COUNTER_COUNT)
+        return vmx_ops[index - HYPERCALL_COUNTER_COUNT];
+#endif
     struct cpu *cpu = host_cpu();
     struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
     switch (index) {
