@@ -31,15 +31,21 @@ all: $(BUILD)/exeunt.elf guests
 RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
-RING0_FLAGS := -std=gnu11 -Os -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+RING0_OPTIMIZE := -Os
+RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA)
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
+# The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image).
+HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c \
+         emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
+$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop
+
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(RING0_FLAGS) -MMD -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
+	$(Q)$(CC) $(RING0_FLAGS) -MMD -MP -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
 	@(echo "/* generated from vmx/offsets.c */"; \
 	  sed -n 's/^.*->[ \t]*\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
 	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out of vmx/offsets.c" >&2; exit 1; }
@@ -47,12 +53,12 @@ $(BUILD)/ring0/offsets.h: vmx/offsets.c
 $(BUILD)/ring0/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(RING0_FLAGS) -MMD -c $< -o $@
+	$(Q)$(CC) $(RING0_FLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
+	$(Q)$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
 # What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
 $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
@@ -97,12 +103,12 @@ $(foreach g,$(GUESTS64),$(eval $(call guest_image,$(g),64,64)))
 $(BUILD)/guest/32/%.o: test/guest/%
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(GUEST_FLAGS) -m32 -MMD -c $< -o $@
+	$(Q)$(CC) $(GUEST_FLAGS) -m32 -MMD -MP -c $< -o $@
 
 $(BUILD)/guest/64/%.o: test/guest/%
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(GUEST_FLAGS) -m64 -mcmodel=small -MMD -c $< -o $@
+	$(Q)$(CC) $(GUEST_FLAGS) -m64 -mcmodel=small -MMD -MP -c $< -o $@
 
 # ---- the pure part as an ordinary host library, and its unit tests ----
 
@@ -120,7 +126,7 @@ UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*.c))
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(HOST_FLAGS) -MMD -c $< -o $@
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 	@mkdir -p $(@D)
@@ -130,7 +136,7 @@ $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(HOST_FLAGS) -MMD $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
 # ---- boot images and runs ----
 

@@ -188,6 +188,7 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     struct vcpu *v = &cpu->vcpu;
     v->fetch = state_fetch;
     v->vm = &boot->vm;
+    v->walks = &cpu->walks;
     cpu->vm = &boot->vm;
     cpu->stack_top = (u64)(cpu->stack + CPU_STACK_SIZE);
     cpu->timed = boot->options.timing;

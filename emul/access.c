@@ -8,11 +8,6 @@
 #include "emul/watch.h"
 #include "lib/string.h"
 
-static inline __attribute__((always_inline)) u32 current_privilege(const struct vcpu *v)
-{
-    return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
-}
-
 bool access_canonical(struct vcpu *v, u64 linear)
 {
     u32 spare = 16;
@@ -72,8 +67,8 @@ static bool limit_allows(const struct segment *seg, u64 offset, u32 size)
     return last <= seg->limit;
 }
 
-static bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset, u32 size, enum access_kind kind,
-                          gva_t *linear)
+static __attribute__((noinline)) bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset, u32 size,
+                                                    enum access_kind kind, gva_t *linear)
 {
     const struct segment *seg = vcpu_segment(v, segment);
     if ((v->cr0 & CR0_PE) && !(v->rflags & RFLAGS_VM))
@@ -102,7 +97,7 @@ bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 si
 
 static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
 {
-    if (!(linear.at & (size - 1)) || size > 8 || !(v->cr0 & CR0_AM) || current_privilege(v) != 3)
+    if (!(linear.at & (size - 1)) || size > 8 || !(v->cr0 & CR0_AM) || access_cpl(v) != 3)
         return true;
     vcpu_raise_code(v, VECTOR_AC, 0);
     return false;
@@ -120,29 +115,29 @@ static inline __attribute__((always_inline)) bool aligned(struct vcpu *v, gva_t 
 bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
 {
     const struct window *window = &v->vm->window;
+    if (!implicit && access_recall(v, linear, kind, piece))
+        return true;
+    struct walk_result result;
     struct walk_request request = {
         .linear = linear,
-        .access = kind == ACCESS_READ    ? WALK_READ
-                  : kind == ACCESS_FETCH ? WALK_FETCH
-                                         : WALK_WRITE,
-        .user = !implicit && current_privilege(v) == 3,
+        .access = walk_access_of(kind),
+        .user = !implicit && access_cpl(v) == 3,
         .implicit = implicit,
     };
-    struct walk_result result;
     if (guest_walk(v, window, &request, &result) != WALK_OK) {
         vcpu_raise_page_fault(v, result.error_code, linear);
         return false;
     }
     piece->at = result.gpa;
-    piece->ptr = window_ram(window, result.gpa.at);
-    piece->class = piece->ptr ? EPT_CLASS_RAM : window_find(window, result.gpa, &piece->ptr);
+    piece->class = window_find(window, result.gpa, &piece->ptr);
+    walk_memo_learn(v, access_cpl(v), window, &request, &result, piece->class, piece->ptr);
     return true;
 }
 
 /* An operand that goes on in the next page, which may lie anywhere; linear addresses wrap at 4 GiB outside 64-bit code.
  */
-static bool open_second(struct vcpu *v, gva_t linear, u32 first, enum access_kind kind, bool implicit,
-                        struct access_span *span)
+static __attribute__((noinline)) bool open_second(struct vcpu *v, gva_t linear, u32 first, enum access_kind kind,
+                                                  bool implicit, struct access_span *span)
 {
     u64 next = linear.at + first;
     span->count = 2;
@@ -153,9 +148,12 @@ static bool open_second(struct vcpu *v, gva_t linear, u32 first, enum access_kin
     return access_translate(v, gva(next), kind, implicit, &span->piece[1]);
 }
 
-static inline __attribute__((always_inline)) bool
-open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit, struct access_span *span)
+bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
+                        struct access_span *span)
 {
+    access_need(v, ACCESS_PARTS);
+    if (!implicit && kind != ACCESS_FETCH && !aligned(v, linear, size))
+        return false;
     u32 first = PAGE_SIZE - (linear.at & ~PAGE_MASK);
     span->count = 1;
     span->piece[0].size = size;
@@ -164,19 +162,15 @@ open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool 
     return first >= size || open_second(v, linear, first, kind, implicit, span);
 }
 
-bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, bool implicit,
-                        struct access_span *span)
-{
-    access_need(v, ACCESS_PARTS);
-    if (!implicit && kind != ACCESS_FETCH && !aligned(v, linear, size))
-        return false;
-    return open_linear(v, linear, size, kind, implicit, span);
-}
-
 /* A fault comes before a breakpoint's trap: only what can be performed is looked at. */
 static inline bool open_watched(struct vcpu *v, gva_t linear, u32 size, enum access_kind kind, struct access_span *span)
 {
-    if (!open_linear(v, linear, size, kind, false, span))
+    u32 first = PAGE_SIZE - (linear.at & ~PAGE_MASK);
+    span->count = 1;
+    span->piece[0].size = size;
+    if (!access_translate(v, linear, kind, false, &span->piece[0]))
+        return false;
+    if (first < size && !open_second(v, linear, first, kind, false, span))
         return false;
     if (watch_armed(v))
         watch_memory(v, linear, size, kind != ACCESS_READ);
@@ -211,7 +205,7 @@ bool access_open_next(struct vcpu *v, struct access_cursor *cursor, enum segment
             watch_memory(v, linear, size, kind != ACCESS_READ);
         return true;
     }
-    if (!open_watched(v, linear, size, kind, span))
+    if (!access_open(v, segment, offset, size, kind, span))
         return false;
     cursor->page = linear.at & PAGE_MASK;
     cursor->gpa = piece->at.at - within;
@@ -310,13 +304,19 @@ u64 access_get_value(struct vcpu *v, const struct access_span *span)
     u64 value = 0;
     if (span->count == 1 && piece->ptr)
         return access_load(piece->ptr, piece->size);
+    if (span->count == 1 && piece->class == EPT_CLASS_TRAPPED)
+        return device_mmio_load(v, piece->at, piece->size);
     access_get(v, span, &value);
     return value;
 }
 
 void access_put_value(struct vcpu *v, const struct access_span *span, u64 value)
 {
-    access_put(v, span, &value);
+    const struct access_piece *piece = &span->piece[0];
+    if (span->count == 1 && piece->class == EPT_CLASS_TRAPPED)
+        device_mmio_store(v, piece->at, piece->size, value);
+    else
+        access_put(v, span, &value);
 }
 
 static bool exchange_16(void *at, const u64 *expected, const u64 *desired)

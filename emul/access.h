@@ -11,13 +11,14 @@
 
 #include "emul/vm.h"
 #include "ept/guest_walk.h"
+#include "ept/walk_memo.h"
 #include "lib/vcpu.h"
 
 enum access_kind {
-    ACCESS_READ,
-    ACCESS_WRITE,
+    ACCESS_READ = WALK_READ,
+    ACCESS_WRITE = WALK_WRITE,
+    ACCESS_FETCH = WALK_FETCH,
     ACCESS_MODIFY, /* read now, written next: faults as a write */
-    ACCESS_FETCH,
 };
 
 /* The part of an operand that lies in one page. */
@@ -87,8 +88,11 @@ static inline void access_store(void *at, u32 size, u64 value)
     }
 }
 
-/* What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. */
-#define ACCESS_PARTS (PART_SEG_CS | PART_SEG_SS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
+/*
+ * What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. Of CS and SS
+ * the access rights are enough in 64-bit code.
+ */
+#define ACCESS_PARTS (PART_CS_ACCESS | PART_SS_ACCESS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
 
 /* vcpu_need() for the straight path: no call when all is there. */
 static inline __attribute__((always_inline)) void access_need(struct vcpu *v, u32 parts)
@@ -103,8 +107,32 @@ static inline __attribute__((always_inline)) bool access_is_64(const struct vcpu
     return (v->seg[SEG_CS].access & ACCESS_L) && (v->efer & EFER_LMA);
 }
 
+static inline __attribute__((always_inline)) u32 access_cpl(const struct vcpu *v)
+{
+    return (v->seg[SEG_SS].access & ACCESS_DPL) >> ACCESS_DPL_SHIFT;
+}
+
 /* Where a linear address is. False: #PF raised. ACCESS_PARTS are there. */
 bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece);
+
+static inline enum walk_access walk_access_of(enum access_kind kind)
+{
+    return kind == ACCESS_MODIFY ? WALK_WRITE : (enum walk_access)kind;
+}
+
+/* The same from memory, never implicit. False: not there, or no longer true; ask access_translate(). */
+static inline __attribute__((always_inline)) bool access_recall(struct vcpu *v, gva_t linear, enum access_kind kind,
+                                                                struct access_piece *piece)
+{
+    const struct walk_memo_line *line = walk_memo_find(v, &v->vm->ept, linear.at, walk_access_of(kind), access_cpl(v));
+    if (!line)
+        return false;
+    u64 within = linear.at & ~PAGE_MASK;
+    piece->at = gpa(line->page + within);
+    piece->ptr = line->ptr ? line->ptr + within : NULL;
+    piece->class = line->class;
+    return true;
+}
 
 /* Segment and offset to linear address, with limit, type and canonical checks (#GP, or #SS through SS). False: raised.
  */

@@ -25,6 +25,9 @@ void device_port_write(struct vcpu *v, u16 port, u32 size, u32 value);
  */
 void device_mmio_read(struct vcpu *v, gpa_t at, u32 size, void *value);
 void device_mmio_write(struct vcpu *v, gpa_t at, u32 size, const void *value);
+/* The same for 1, 2, 4 or 8 bytes as a number, zero-extended. */
+u64 device_mmio_load(struct vcpu *v, gpa_t at, u32 size);
+void device_mmio_store(struct vcpu *v, gpa_t at, u32 size, u64 value);
 
 /* x2APIC register MSRs 0x800..0x8ff. False: #GP. */
 bool device_x2apic_read(struct vcpu *v, u32 msr, u64 *value);

@@ -46,18 +46,19 @@ static u64 icr_to_self(u64 icr, bool x2apic, u32 own_id)
     return low | (u64)own_id << (x2apic ? 32 : 56);
 }
 
-static u32 apic_read(struct vm *vm, u32 offset)
+static inline volatile u32 *apic_register(const struct vm *vm, u32 offset)
 {
-    struct physmap *physmap = &vm->window.physmap;
-    volatile u32 *reg = physmap->map(physmap->context, hpa(vm->policy.apic_base + offset));
-    return *reg;
+    return window_map(&vm->window, vm->policy.apic_base + offset);
 }
 
-static void apic_write(struct vm *vm, u32 offset, u32 value)
+static u32 apic_read(const struct vm *vm, u32 offset)
 {
-    struct physmap *physmap = &vm->window.physmap;
-    volatile u32 *reg = physmap->map(physmap->context, hpa(vm->policy.apic_base + offset));
-    *reg = value;
+    return *apic_register(vm, offset);
+}
+
+static void apic_write(const struct vm *vm, u32 offset, u32 value)
+{
+    *apic_register(vm, offset) = value;
 }
 
 static struct icr_sender xapic_sender(struct vm *vm)

@@ -80,3 +80,31 @@ void device_mmio_write(struct vcpu *v, gpa_t at, u32 size, const void *value)
         store(device + done, length, data);
     }
 }
+
+static __attribute__((noinline)) u64 load_apic_part(struct vm *vm, u32 offset, u32 size)
+{
+    u64 value = 0;
+    device_apic_page_read(vm, offset, size, &value);
+    return value;
+}
+
+u64 device_mmio_load(struct vcpu *v, gpa_t at, u32 size)
+{
+    struct vm *vm = v->vm;
+
+    if (!policy_is_apic(&vm->policy, at.at))
+        return load(window_map(&vm->window, at.at), size);
+    if (size == 4 && !(at.at & 15))
+        return *(reg32 *)window_map(&vm->window, at.at);
+    return load_apic_part(vm, at.at & ~PAGE_MASK, size);
+}
+
+void device_mmio_store(struct vcpu *v, gpa_t at, u32 size, u64 value)
+{
+    struct vm *vm = v->vm;
+
+    if (!policy_is_apic(&vm->policy, at.at))
+        store(window_map(&vm->window, at.at), size, value);
+    else
+        device_apic_page_write(vm, at.at & ~PAGE_MASK, size, &value);
+}

@@ -5,7 +5,9 @@
 #ifndef EMUL_EMUL_H
 #define EMUL_EMUL_H
 
+#include "emul/access.h"
 #include "emul/insn.h"
+#include "emul/retire.h"
 #include "emul/vm.h"
 #include "lib/vcpu.h"
 
@@ -44,6 +46,9 @@ struct emul_expect {
  *   - IA32_DEBUGCTL.BTF is not known here: single step is reported for every instruction;
  *   - v->event is not cleared at the start, and says nothing unless EMUL_EVENT was returned.
  */
+
+/* What nearly every instruction asks of the guest's state; who has it fetched at once saves calls. */
+#define EMUL_STEP_PARTS (ACCESS_PARTS | RETIRE_PARTS | PART_DR7)
 
 /*
  * Fetches at CS:RIP, decodes, checks against `expect`, performs, advances RIP; sets RF, single-step (#DB pending) and

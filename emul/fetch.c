@@ -8,10 +8,11 @@
 #include "lib/string.h"
 
 /* How many bytes from offset `rip` the code segment holds, at most INSN_MAX; 0: the very first is beyond. */
-static inline __attribute__((always_inline)) u32 bytes_in_segment(struct vcpu *v, u64 rip)
+static u32 bytes_in_segment(struct vcpu *v, u64 rip)
 {
     if (access_is_64(v))
         return access_canonical(v, rip) ? INSN_MAX : 0;
+    access_need(v, PART_SEG_CS);
     u32 limit = v->seg[SEG_CS].limit;
     if (rip > limit)
         return 0;
@@ -19,7 +20,7 @@ static inline __attribute__((always_inline)) u32 bytes_in_segment(struct vcpu *v
 }
 
 /* The linear address of the byte `ahead` of RIP. */
-static inline __attribute__((always_inline)) gva_t linear_rip(const struct vcpu *v, u32 ahead)
+static gva_t linear_rip(const struct vcpu *v, u32 ahead)
 {
     if (access_is_64(v))
         return gva(v->rip + ahead);
@@ -32,12 +33,10 @@ static bool fetch(struct vcpu *v, gva_t at, u8 *bytes, u32 count)
     struct access_piece piece;
     if (!access_translate(v, at, ACCESS_FETCH, false, &piece))
         return false;
-    if (piece.class != EPT_CLASS_RAM)
-        window_read(&v->vm->window, piece.at, bytes, count);
-    else if (count == INSN_MAX)
-        memcpy(bytes, piece.ptr, INSN_MAX); /* a constant: no call */
-    else
+    if (piece.class == EPT_CLASS_RAM)
         memcpy(bytes, piece.ptr, count);
+    else
+        window_read(&v->vm->window, piece.at, bytes, count);
     return true;
 }
 

@@ -21,7 +21,7 @@ _Static_assert((0
 #undef OP
 
 #define INTERP(op, handler) [OP_##op] = interp_##handler,
-static interp_handler *const handlers[OP_COUNT] = {
+interp_handler *const interp_handlers[OP_COUNT] = {
     [OP_OTHER] = interp_refused,
 #include "emul/interp.def"
 };
@@ -29,7 +29,7 @@ static interp_handler *const handlers[OP_COUNT] = {
 
 interp_handler *interp_handler_of(u16 op)
 {
-    return op < OP_COUNT ? handlers[op] : interp_refused;
+    return op < OP_COUNT ? interp_handlers[op] : interp_refused;
 }
 
 enum emul_status interp_refused(struct interp *in)
@@ -37,27 +37,14 @@ enum emul_status interp_refused(struct interp *in)
     return EMUL_UNSUPPORTED;
 }
 
-static inline __attribute__((always_inline)) u64 address_of(struct interp *in)
-{
-    const struct memory_operand *memory = &in->insn->memory;
-    u64 address = (u64)memory->displacement;
-    if (memory->base != REG_NONE)
-        address += reg_read(in->v, memory->base, 8);
-    if (memory->index != REG_NONE)
-        address += in->v->gpr[memory->index] * memory->scale;
-    if (memory->rip_relative)
-        address += in->next;
-    return address & size_mask(in->insn->address_size);
-}
-
 u64 operand_address(struct interp *in)
 {
-    return address_of(in);
+    return operand_address_of(in);
 }
 
 bool memory_open(struct interp *in, const struct operand *operand, enum access_kind kind, struct access_span *span)
 {
-    return access_open(in->v, in->insn->memory.segment, address_of(in), operand->size, kind, span);
+    return access_open(in->v, in->insn->memory.segment, operand_address_of(in), operand->size, kind, span);
 }
 
 bool operand_read_other(struct interp *in, const struct operand *operand, u64 *value)

@@ -16,12 +16,14 @@ struct interp {
     struct vcpu *v;
     const struct insn *insn;
     u64 next;   /* RIP when the instruction completes; jumps change it */
+    bool quick; /* quick_possible() */
     u32 shadow; /* BLOCKING_BY_STI or BLOCKING_BY_MOV_SS: what the instruction leaves behind */
 };
 
 typedef enum emul_status interp_handler(struct interp *in);
 
 /* Handler of an op; never NULL. */
+extern interp_handler *const interp_handlers[OP_COUNT];
 interp_handler *interp_handler_of(u16 op);
 
 #define INTERP(op, handler) interp_handler interp_##handler;
@@ -106,6 +108,19 @@ static inline bool descriptors_rule(struct vcpu *v)
 }
 
 /* Offset of the memory operand in its segment, cut to the address size. */
+static inline __attribute__((always_inline)) u64 operand_address_of(struct interp *in)
+{
+    const struct memory_operand *memory = &in->insn->memory;
+    u64 address = (u64)memory->displacement;
+    if (memory->base != REG_NONE)
+        address += reg_read(in->v, memory->base, 8);
+    if (memory->index != REG_NONE)
+        address += in->v->gpr[memory->index] * memory->scale;
+    if (memory->rip_relative)
+        address += in->next;
+    u32 size = in->insn->address_size;
+    return size == 8 ? address : address & size_mask(size);
+}
 u64 operand_address(struct interp *in);
 
 /* An operand that is not a register: read from memory, a segment register or the instruction. False: fault raised. */

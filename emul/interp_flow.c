@@ -12,7 +12,7 @@ bool jump_to(struct interp *in, u64 target)
     if (vcpu_code_size(v) == CODE_64)
         allowed = access_canonical(v, target);
     else
-        allowed = target <= v->seg[SEG_CS].limit;
+        allowed = target <= vcpu_segment(v, SEG_CS)->limit;
     if (!allowed) {
         vcpu_raise_code(v, VECTOR_GP, 0);
         return false;

@@ -18,53 +18,6 @@ void segment_load_simple(struct interp *in, enum segment_name name, u16 selector
         in->shadow = BLOCKING_BY_MOV_SS;
 }
 
-/* Control and debug registers exit by themselves; segment registers need descriptors in protected mode. */
-static enum emul_status mov_special(struct interp *in)
-{
-    const struct operand *operand = in->insn->operand;
-    u64 value;
-    if (operand[0].kind != OPERAND_SEGMENT || descriptors_rule(in->v))
-        return EMUL_UNSUPPORTED;
-    if (!operand_read(in, 1, &value))
-        return EMUL_EVENT;
-    segment_load_simple(in, operand[0].reg, (u16)value);
-    return EMUL_DONE;
-}
-
-static inline bool is_ordinary(const struct operand *operand)
-{
-    return operand->kind == OPERAND_GPR || operand->kind == OPERAND_MEMORY;
-}
-
-static inline bool is_control(const struct operand *operand)
-{
-    return operand->kind == OPERAND_CR || operand->kind == OPERAND_DR;
-}
-
-enum emul_status interp_mov(struct interp *in)
-{
-    struct place place;
-    u64 value;
-    if (!is_ordinary(&in->insn->operand[0]) || is_control(&in->insn->operand[1]))
-        return mov_special(in);
-    if (!operand_read(in, 1, &value) || !place_open(in, 0, ACCESS_WRITE, &place))
-        return EMUL_EVENT;
-    place_put(in, &place, value);
-    return EMUL_DONE;
-}
-
-enum emul_status interp_mov_extend(struct interp *in)
-{
-    const struct operand *target = &in->insn->operand[0];
-    u64 value;
-    if (!operand_read(in, 1, &value))
-        return EMUL_EVENT;
-    if (in->insn->op == OP_MOVSX)
-        value = sign_extend(value, in->insn->operand[1].size);
-    gpr_write(in->v, target, target->size, value);
-    return EMUL_DONE;
-}
-
 enum emul_status interp_lea(struct interp *in)
 {
     const struct operand *target = &in->insn->operand[0];

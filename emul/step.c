@@ -4,11 +4,9 @@
  */
 #include "emul/interp.h"
 #include "emul/interp_io.h"
+#include "emul/quick.h"
 #include "emul/retire.h"
 #include "emul/watch.h"
-
-/* What completing an instruction asks for, and what nearly every instruction does: fetched at once. */
-#define STEP_PARTS (ACCESS_PARTS | RETIRE_PARTS)
 
 /* Where RIP goes without a jump. Outside 64-bit code EIP has 32 bits, in 16-bit code too. */
 static inline __attribute__((always_inline)) u64 next_rip(const struct vcpu *v, const struct insn *insn)
@@ -32,24 +30,37 @@ static enum emul_status give_up(struct vcpu *v, u64 pending, enum emul_status st
     return status;
 }
 
-enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
+static inline __attribute__((always_inline)) enum emul_status perform(struct vcpu *v, const struct insn *insn)
 {
-    access_need(v, STEP_PARTS);
-    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .shadow = 0};
+    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .quick = quick_possible(v, insn->code_size)};
     bool stepping = v->rflags & RFLAGS_TF;
     watch_begin(v);
     u64 pending = v->pending_debug;
-    enum emul_status status = interp_handler_of(insn->op)(&in);
-    if (status == EMUL_DONE)
-        retire_to(v, in.next);
-    else if (status == EMUL_PARTIAL)
+    enum emul_status status = interp_handlers[insn->op](&in);
+    if (__builtin_expect(status != EMUL_DONE, 0)) {
+        if (status != EMUL_PARTIAL)
+            return give_up(v, pending, status);
         leave_partial(v);
-    else
-        return give_up(v, pending, status);
+    } else {
+        retire_to(v, in.next);
+    }
     retire_shadow(v, in.shadow);
-    if (stepping)
+    if (__builtin_expect(stepping, 0))
         retire_step(v);
     return status;
+}
+
+enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
+{
+    access_need(v, EMUL_STEP_PARTS);
+    return perform(v, insn);
+}
+
+/* MOV: of a segment register the descriptor is what is touched. */
+static inline bool moves_memory(const struct insn *insn)
+{
+    return insn->operand[0].kind == OPERAND_MEMORY || insn->operand[1].kind == OPERAND_MEMORY ||
+           insn->operand[0].kind == OPERAND_SEGMENT;
 }
 
 /* Operands in memory, and the ops that use the stack without naming it. */
@@ -67,15 +78,15 @@ static bool touches_memory(const struct insn *insn)
     case OP_RET:
     case OP_JMP_FAR ... OP_IRET: /* descriptors, stacks, tables */
         return true;
-    case OP_MOV: /* a segment register: the descriptor */
-        return insn->operand[0].kind == OPERAND_SEGMENT;
+    case OP_MOV:
+        return moves_memory(insn);
     default:
         return false;
     }
 }
 
 /* SPEC 4: what was fetched must be what exited. */
-static bool is_expected(struct vcpu *v, const struct emul_expect *expect, const struct insn *insn)
+static inline bool is_expected(struct vcpu *v, const struct emul_expect *expect, const struct insn *insn)
 {
     static const u8 port_ops[] = {
         [EXPECT_IN] = OP_IN, [EXPECT_OUT] = OP_OUT, [EXPECT_INS] = OP_INS, [EXPECT_OUTS] = OP_OUTS};
@@ -86,7 +97,7 @@ static bool is_expected(struct vcpu *v, const struct emul_expect *expect, const 
     case EXPECT_OUTS:
         return insn->op == port_ops[expect->kind] && io_size(insn) == expect->size && io_port(v, insn) == expect->port;
     case EXPECT_MEMORY:
-        return touches_memory(insn);
+        return insn->op == OP_MOV ? moves_memory(insn) : touches_memory(insn);
     case EXPECT_OP:
         return insn->op == expect->op;
     default:
@@ -115,13 +126,15 @@ static inline enum code_size code_size_of(const struct vcpu *v)
 
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
-    u8 bytes[INSN_MAX];
+    u8 bytes[INSN_MAX + 1];
     u32 available;
     insn->length = 0;
-    access_need(v, STEP_PARTS);
-    if (!access_fetch_first(v, bytes, &available))
-        return EMUL_EVENT;
+    access_need(v, EMUL_STEP_PARTS);
     enum code_size code_size = code_size_of(v);
+    if (code_size == CODE_64 && quick_fetch(v, bytes))
+        available = INSN_MAX;
+    else if (!access_fetch_first(v, bytes, &available))
+        return EMUL_EVENT;
     enum decode_status decoded = insn_decode(bytes, available, code_size, insn);
     if (decoded == DECODE_TRUNCATED) {
         insn->length = 0;
@@ -137,5 +150,5 @@ enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, str
         insn->length = 0;
         return raise_undecodable(v, expect, decoded);
     }
-    return is_expected(v, expect, insn) ? emul_perform(v, insn) : EMUL_MISMATCH;
+    return is_expected(v, expect, insn) ? perform(v, insn) : EMUL_MISMATCH;
 }

@@ -18,11 +18,9 @@ static inline __attribute__((always_inline)) bool watch_armed(const struct vcpu 
     return (v->have & PART_DR7) && (v->dr7 & WATCH_ENABLES) && v->vm->machine->debug_address;
 }
 
-/* Fetches what watch_armed() and a match need. */
+/* Fetches what a match needs. DR7 is there. */
 static inline __attribute__((always_inline)) void watch_begin(struct vcpu *v)
 {
-    if (v->vm->machine->debug_address)
-        vcpu_need(v, PART_DR7);
     if (watch_armed(v))
         vcpu_need(v, PART_PENDING_DEBUG);
 }

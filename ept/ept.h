@@ -71,6 +71,8 @@ struct ept {
 
     struct range clear[EPT_CLEAR_MAX]; /* RAM without holes, largest first (empty if there is none) */
     u32 clear_count;
+    u32 generation;                       /* changes with the holes, so with what ept_classify() says */
+    struct range hot_hole;                /* the first hole, mostly the LAPIC's page: asked before all else */
     u32 device_tables;                    /* tables whose region has no RAM */
     u64 hand;                             /* where the search for a table to give up goes on */
     u32 exec_splits[EPT_EXEC_SPLITS_MAX]; /* 2 MiB frames split only for execution, oldest first */
@@ -111,7 +113,13 @@ u64 ept_pointer(const struct ept *ept);
 enum ept_status ept_add_hole(struct ept *ept, struct range hole);
 void ept_remove_hole(struct ept *ept, struct range hole);
 
-enum ept_class ept_classify(const struct ept *ept, gpa_t at);
+enum ept_class ept_classify_slow(const struct ept *ept, gpa_t at);
+static inline enum ept_class ept_classify(const struct ept *ept, gpa_t at)
+{
+    if (at.at - ept->hot_hole.start < ept->hot_hole.end - ept->hot_hole.start)
+        return EPT_CLASS_TRAPPED;
+    return ept_classify_slow(ept, at);
+}
 
 /*
  * Answers an EPT violation on `at`: EPT_OK when the entry now allows `wanted` (the guest is simply resumed); the class

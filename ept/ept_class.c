@@ -57,7 +57,7 @@ enum ept_class ept_extent(const struct ept *ept, u64 at, struct range *extent)
     return EPT_CLASS_DEVICE;
 }
 
-enum ept_class ept_classify(const struct ept *ept, gpa_t at)
+enum ept_class ept_classify_slow(const struct ept *ept, gpa_t at)
 {
     struct range extent;
     return ept_extent(ept, at.at, &extent);
@@ -164,6 +164,15 @@ static void cut_from_clear(struct ept *ept, struct range hole)
         append_without(ept->clear, &ept->clear_count, EPT_CLEAR_MAX, before[i], hole);
 }
 
+/* Exeunt's region comes before any hole over it, so such a hole cannot be the first that is asked. */
+static void find_hot_hole(struct ept *ept)
+{
+    struct range own = ept->config.own;
+    ept->hot_hole = ept->hole_count ? ept->holes[0] : (struct range){0, 0};
+    if (ept->hot_hole.start < own.end && own.start < ept->hot_hole.end)
+        ept->hot_hole = (struct range){0, 0};
+}
+
 /*
  * Works out ept->clear. It cannot overflow: each cut adds at most one range. Largest first, because that is where most
  * accesses are; with none, the first is empty.
@@ -175,6 +184,8 @@ void ept_find_clear(struct ept *ept)
         ept->clear[i] = ept->ram[i];
     for (u32 i = 0; i < ept->hole_count; i++)
         cut_from_clear(ept, ept->holes[i]);
+    find_hot_hole(ept);
+    ept->generation++;
     if (!ept->clear_count)
         ept->clear[0] = (struct range){0, 0};
     for (u32 i = 1; i < ept->clear_count; i++) {

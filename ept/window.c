@@ -8,14 +8,11 @@ typedef u16 __attribute__((aligned(1), may_alias)) any_u16;
 typedef u32 __attribute__((aligned(1), may_alias)) any_u32;
 typedef u64 __attribute__((aligned(1), may_alias)) any_u64;
 
-enum ept_class window_find(const struct window *window, gpa_t at, void **ptr)
+enum ept_class window_find_other(const struct window *window, gpa_t at, void **ptr)
 {
-    *ptr = window_ram(window, at.at);
-    if (*ptr)
-        return EPT_CLASS_RAM;
     enum ept_class class = ept_classify(window->ept, at);
-    if (class == EPT_CLASS_DEVICE)
-        *ptr = window_map(window, at.at);
+    bool mapped = class == EPT_CLASS_RAM || class == EPT_CLASS_DEVICE;
+    *ptr = mapped ? window_map(window, at.at) : NULL;
     return class;
 }
 

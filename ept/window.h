@@ -36,7 +36,7 @@ struct window {
  * DEVICE: by single machine accesses of the guest's own size); for the other classes *ptr is NULL. Who writes through
  * *ptr calls window_written() after it.
  */
-enum ept_class window_find(const struct window *window, gpa_t at, void **ptr);
+static inline enum ept_class window_find(const struct window *window, gpa_t at, void **ptr);
 
 /* The 4 KiB page of `at` was written through a pointer that window_find() gave: cached code in it must go. */
 void window_written(const struct window *window, gpa_t at);
@@ -63,7 +63,7 @@ static inline void *window_map(const struct window *window, u64 at)
     return window->physmap.map(window->physmap.context, hpa(at));
 }
 
-/* The fast half of window_find(): where `at` is mapped if it is RAM that no hole hides, else NULL. */
+/* Where `at` is mapped if it is RAM that no hole hides, else NULL. */
 static inline void *window_ram(const struct window *window, u64 at)
 {
     const struct range *clear = window->ept->clear;
@@ -72,6 +72,20 @@ static inline void *window_ram(const struct window *window, u64 at)
             return window_map(window, at);
     }
     return NULL;
+}
+
+/* The rest of window_find(). */
+enum ept_class window_find_other(const struct window *window, gpa_t at, void **ptr);
+
+/* First where most accesses go: the largest piece of RAM, and the LAPIC. */
+static inline enum ept_class window_find(const struct window *window, gpa_t at, void **ptr)
+{
+    const struct range *ram = &window->ept->clear[0];
+    if (at.at - ram->start < ram->end - ram->start) {
+        *ptr = window_map(window, at.at);
+        return EPT_CLASS_RAM;
+    }
+    return window_find_other(window, at, ptr);
 }
 
 #endif

@@ -194,6 +194,7 @@ enum vcpu_part {
 };
 
 struct vm;
+struct walk_memo;
 
 struct vcpu {
     u64 gpr[GPR_COUNT]; /* first: vmx/entry.S and translated code address it */
@@ -215,8 +216,9 @@ struct vcpu {
     u32 dirty;                               /* enum vcpu_part: what the owner must write back */
     void (*fetch)(struct vcpu *, u32 parts); /* fills `parts`; NULL where everything is always there */
 
-    struct vm *vm; /* what all CPUs of the guest share: emul/vm.h */
-    u32 index;     /* 0 for the bootstrap processor */
+    struct vm *vm;           /* what all CPUs of the guest share: emul/vm.h */
+    struct walk_memo *walks; /* this CPU's own: ept/walk_memo.h */
+    u32 index;               /* 0 for the bootstrap processor */
 };
 
 static inline void vcpu_need(struct vcpu *v, u32 parts)

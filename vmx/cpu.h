@@ -6,6 +6,7 @@
 #define VMX_CPU_H
 
 #include "emul/vm.h"
+#include "ept/walk_memo.h"
 #include "lib/types.h"
 #include "lib/vcpu.h"
 #include "vmx/caps.h"
@@ -50,7 +51,8 @@ struct cpu {
 
     /* Control fields as they stand in the VMCS: written only when they change. */
     struct vmx_controls controls;
-    u64 cr0_mask, cr4_mask; /* guest/host masks: 1 = Exeunt's */
+    u64 cr0_mask, cr4_mask;   /* guest/host masks: 1 = Exeunt's */
+    u64 cr0_owned, cr4_owned; /* those bits as the guest sees them: read shadow & mask */
     u64 eptp;
     enum invept_type invept_type;
 
@@ -65,6 +67,7 @@ struct cpu {
     bool apic_enabled;                  /* IA32_APIC_BASE.EN */
     enum hypercall_access hypercall;
     struct paging_off paging_off;
+    struct walk_memo walks;
     struct perf_guard perf;
 
     struct cpuid_table cpuid;

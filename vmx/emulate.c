@@ -6,6 +6,7 @@
 #include "vmx/exit.h"
 #include "vmx/exit_reasons.h"
 #include "vmx/insn.h"
+#include "vmx/state.h"
 #include "vmx/vmcs.h"
 
 /* The first ones are worth a line each at once; all are counted. */
@@ -48,23 +49,23 @@ static void count_mismatch(struct cpu *cpu, const struct insn *insn)
     refuse(cpu, insn);
 }
 
+static __attribute__((noinline)) void not_done(struct cpu *cpu, const struct insn *insn, enum emul_status status)
+{
+    if (status == EMUL_PARTIAL)
+        counters.partial_strings++;
+    else if (status == EMUL_MISMATCH)
+        count_mismatch(cpu, insn);
+    else
+        refuse(cpu, insn);
+}
+
 void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
 {
-    struct insn insn = {.length = 0};
-    switch (emul_step(&cpu->vcpu, expect, &insn)) {
-    case EMUL_DONE:
-    case EMUL_EVENT:
-        break;
-    case EMUL_PARTIAL:
-        counters.partial_strings++;
-        break;
-    case EMUL_MISMATCH:
-        count_mismatch(cpu, &insn);
-        break;
-    case EMUL_UNSUPPORTED:
-        refuse(cpu, &insn);
-        break;
-    }
+    struct insn insn;
+    state_fetch_for_step(cpu);
+    enum emul_status status = emul_step(&cpu->vcpu, expect, &insn);
+    if (status != EMUL_DONE && status != EMUL_EVENT)
+        not_done(cpu, &insn, status);
 }
 
 void exit_flush_linear(struct cpu *cpu)

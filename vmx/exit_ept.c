@@ -43,7 +43,7 @@ static enum ept_permission wanted_by(u64 qualification)
     return wanted;
 }
 
-static void admit(struct cpu *cpu, gpa_t at, u64 qualification)
+static __attribute__((noinline)) void admit(struct cpu *cpu, gpa_t at, u64 qualification)
 {
     if (ept_admit(&cpu->vm->ept, at, wanted_by(qualification)) != EPT_OK)
         exit_fatal(cpu, "no memory for the EPT at guest-physical %lx", at.at);
@@ -53,7 +53,7 @@ static void admit(struct cpu *cpu, gpa_t at, u64 qualification)
  * The guest's page walk itself met memory that the EPT does not give it. The walk in software sees what the guest
  * should: ones, so a reserved bit, so a page fault.
  */
-static void fault_of_walk(struct cpu *cpu, u64 qualification)
+static __attribute__((noinline)) void fault_of_walk(struct cpu *cpu, u64 qualification)
 {
     struct vcpu *v = &cpu->vcpu;
     struct walk_request request = {
@@ -90,10 +90,8 @@ static void withhold(struct cpu *cpu, enum ept_class memory, u64 qualification)
     }
 }
 
-void exit_ept_violation(struct cpu *cpu)
+static __attribute__((noinline)) void violation(struct cpu *cpu, gpa_t at, u64 qualification)
 {
-    u64 qualification = exit_qualification(cpu);
-    gpa_t at = gpa(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
     struct vm *vm = cpu->vm;
     restore_nmi_blocking(cpu, qualification);
     enum ept_class memory = ept_classify(&vm->ept, at);
@@ -102,6 +100,23 @@ void exit_ept_violation(struct cpu *cpu)
         admit(cpu, at, qualification);
     else
         withhold(cpu, memory, qualification);
+}
+
+/* Most are the access itself, by an instruction, to the LAPIC. */
+void exit_ept_violation(struct cpu *cpu)
+{
+    static const struct emul_expect memory = {.kind = EXPECT_MEMORY};
+    u64 qualification = exit_qualification(cpu);
+    gpa_t at = gpa(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    u64 kind = qualification &
+               (VIOLATION_LINEAR_VALID | VIOLATION_TRANSLATED | VIOLATION_FETCH | VIOLATION_NMI_UNBLOCKED);
+    bool data = kind == (VIOLATION_LINEAR_VALID | VIOLATION_TRANSLATED) && !cpu->vectoring.valid;
+    if (!data || !policy_is_apic(&cpu->vm->policy, at.at)) {
+        violation(cpu, at, qualification);
+        return;
+    }
+    statistics_row(&cpu->statistics, (enum exit_row)EXIT_REASON_APIC_ACCESS);
+    exit_emulate(cpu, &memory);
 }
 
 void exit_ept_misconfiguration(struct cpu *cpu)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/state.h"
 
+#include "emul/emul.h"
 #include "emul/retire.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
@@ -20,7 +21,7 @@ static void fetch_segment(struct vcpu *v, enum segment_name name)
 }
 
 /* Not over a segment that is there whole: it may have been changed. */
-static void fetch_access(struct vcpu *v, enum segment_name name)
+static inline void fetch_access(struct vcpu *v, enum segment_name name)
 {
     if (!(v->have & 1u << name))
         v->seg[name].access = (u32)vmread(vmcs_guest_access(name));
@@ -42,12 +43,6 @@ static u32 read_pkru(const struct cpu *cpu)
     return value;
 }
 
-/* A register whose masked bits are in the read shadow. */
-static u64 read_masked(u32 field, u32 shadow, u64 mask)
-{
-    return (vmread(field) & ~mask) | (vmread(shadow) & mask);
-}
-
 static void fetch_rare(struct vcpu *v, enum vcpu_part part)
 {
     switch (part) {
@@ -61,20 +56,11 @@ static void fetch_rare(struct vcpu *v, enum vcpu_part part)
         for (u32 i = 0; i < 4; i++)
             v->pdpte[i] = vmread(VMCS_GUEST_PDPTE0 + 2 * i);
         break;
-    case PART_DR7:
-        v->dr7 = vmread(VMCS_GUEST_DR7);
-        break;
     case PART_PENDING_DEBUG:
         v->pending_debug = vmread(VMCS_GUEST_PENDING_DEBUG);
         break;
     case PART_PKRU:
         v->pkru = read_pkru(CONTAINER_OF(v, struct cpu, vcpu));
-        break;
-    case PART_CS_ACCESS:
-        fetch_access(v, SEG_CS);
-        break;
-    case PART_SS_ACCESS:
-        fetch_access(v, SEG_SS);
         break;
     default:
         fetch_segment(v, (enum segment_name)__builtin_ctz(part));
@@ -82,48 +68,65 @@ static void fetch_rare(struct vcpu *v, enum vcpu_part part)
     }
 }
 
-static void fetch_part(struct cpu *cpu, enum vcpu_part part)
+/* What the guest sees: bits that Exeunt owns are in memory, so that the read shadow need not be read. */
+static inline __attribute__((always_inline)) void fetch_control_registers(struct cpu *cpu, u32 parts)
 {
     struct vcpu *v = &cpu->vcpu;
-    switch (part) {
-    case PART_RIP:
-        v->rip = vmread(VMCS_GUEST_RIP);
-        break;
-    case PART_RSP:
-        v->gpr[RSP] = vmread(VMCS_GUEST_RSP);
-        break;
-    case PART_RFLAGS:
-        v->rflags = vmread(VMCS_GUEST_RFLAGS);
-        break;
-    case PART_INTERRUPTIBILITY:
-        v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-        break;
-    case PART_CR0:
-        v->cr0 = read_masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, cpu->cr0_mask);
-        break;
-    case PART_CR3:
-        v->cr3 = paging_off_hides_cr3(cpu) ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
-        break;
-    case PART_CR4:
-        v->cr4 = read_masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, cpu->cr4_mask);
-        break;
-    case PART_EFER: /* kept by state_set_efer(): the guest changes EFER by exits only (WRMSR, MOV to CR0 with PG) */
-        break;
-    default:
-        fetch_rare(v, part);
-        break;
+    if (parts & PART_CR0)
+        v->cr0 = (vmread(VMCS_GUEST_CR0) & ~cpu->cr0_mask) | cpu->cr0_owned;
+    if (parts & PART_CR4)
+        v->cr4 = (vmread(VMCS_GUEST_CR4) & ~cpu->cr4_mask) | cpu->cr4_owned;
+    if (parts & PART_CR3)
+        v->cr3 = cpu->paging_off.active ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
+}
+
+/* What instructions need, in one straight run of VMREADs (SPEC 7). */
+#define COMMON_PARTS                                                                                                   \
+    (PART_RIP | PART_RSP | PART_RFLAGS | PART_INTERRUPTIBILITY | PART_CS_ACCESS | PART_SS_ACCESS | PART_CR0 |          \
+     PART_CR3 | PART_CR4 | PART_DR7)
+
+void state_fetch_for_step(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (v->have != PART_RIP) {
+        vcpu_need(v, EMUL_STEP_PARTS);
+        return;
     }
+    v->rflags = vmread(VMCS_GUEST_RFLAGS);
+    v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    v->seg[SEG_CS].access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
+    v->seg[SEG_SS].access = (u32)vmread(VMCS_GUEST_SS_ACCESS);
+    v->dr7 = vmread(VMCS_GUEST_DR7);
+    fetch_control_registers(cpu, PART_CR0 | PART_CR3 | PART_CR4);
+    v->have = EMUL_STEP_PARTS;
 }
 
 void state_fetch(struct vcpu *v, u32 parts)
 {
-    for (; parts; parts &= parts - 1)
-        fetch_part(CONTAINER_OF(v, struct cpu, vcpu), parts & -parts);
+    if (parts & PART_RIP)
+        v->rip = vmread(VMCS_GUEST_RIP);
+    if (parts & PART_RSP)
+        v->gpr[RSP] = vmread(VMCS_GUEST_RSP);
+    if (parts & PART_RFLAGS)
+        v->rflags = vmread(VMCS_GUEST_RFLAGS);
+    if (parts & PART_INTERRUPTIBILITY)
+        v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+    if (parts & PART_CS_ACCESS)
+        fetch_access(v, SEG_CS);
+    if (parts & PART_SS_ACCESS)
+        fetch_access(v, SEG_SS);
+    if (parts & PART_DR7)
+        v->dr7 = vmread(VMCS_GUEST_DR7);
+    fetch_control_registers(CONTAINER_OF(v, struct cpu, vcpu), parts);
+    /* EFER is kept by state_set_efer(): the guest changes it by exits only (WRMSR, MOV to CR0 with PG). */
+    for (parts &= ~(u32)(COMMON_PARTS | PART_EFER); parts; parts &= parts - 1)
+        fetch_rare(v, parts & -parts);
 }
 
 void state_set_cr0(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr0 = value;
+    cpu->cr0_owned = value & cpu->cr0_mask;
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
 }
@@ -131,6 +134,7 @@ void state_set_cr0(struct cpu *cpu, u64 value)
 void state_set_cr4(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr4 = value;
+    cpu->cr4_owned = value & cpu->cr4_mask;
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
 }
@@ -220,8 +224,11 @@ void state_write_back(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u32 dirty = v->dirty;
+    v->have = v->dirty = 0;
     if (dirty & PART_RIP)
         vmwrite(VMCS_GUEST_RIP, v->rip);
+    if (!(dirty & ~(u32)PART_RIP))
+        return;
     if (dirty & PART_RFLAGS)
         vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
     if (dirty & PART_RSP)
@@ -233,6 +240,4 @@ void state_write_back(struct cpu *cpu)
     u32 rare = dirty & ~(u32)(PART_RIP | PART_RFLAGS | PART_RSP | PART_INTERRUPTIBILITY | PART_PENDING_DEBUG);
     if (__builtin_expect(rare != 0, 0))
         write_rare(cpu, rare);
-    v->dirty = 0;
-    v->have = 0;
 }

@@ -10,6 +10,9 @@
 /* vcpu.fetch: VMREADs the parts (enum vcpu_part). */
 void state_fetch(struct vcpu *v, u32 parts);
 
+/* The same for all that emul_step() asks for, in one straight run. RIP was fetched at the exit. */
+void state_fetch_for_step(struct cpu *cpu);
+
 /* VMWRITEs what is dirty and forgets what was fetched. */
 void state_write_back(struct cpu *cpu);
 

@@ -31,6 +31,7 @@ struct host_guest {
     struct vcpu v;
     struct vm vm;
     struct machine machine;
+    struct walk_memo walks;
     struct mtrrs mtrrs;
     struct range ram_range;
     struct page_pool pool;
@@ -235,6 +236,8 @@ __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, boo
     g->vm.physical_bits = 40;
     g->vm.linear_bits = 48;
     g->v.vm = &g->vm;
+    memset(&g->walks, 0, sizeof(g->walks));
+    g->v.walks = &g->walks;
     g->v.have = PART_ALL;
     g->v.rflags = RFLAGS_FIXED1 | (mode == MODE_V86 ? RFLAGS_VM : 0);
     g->v.cr0 = CR0_ET | CR0_NE | (mode == MODE_REAL ? 0 : CR0_PE);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ept/walk_memo.h"
+
+#define ENTRY_U BIT(2)
+
+/* SMEP, SMAP and protection keys concern user pages; their verdict may hang on RFLAGS.AC and PKRU. */
+static bool has_ifs(const struct vcpu *v, const struct walk_result *result)
+{
+    u64 all = ~0ull;
+    for (u32 i = 0; i < result->depth; i++)
+        all &= result->entries[i].value;
+    return (all & ENTRY_U) && (v->cr4 & (CR4_SMAP | CR4_PKE));
+}
+
+static bool worth_keeping(const struct vcpu *v, const struct walk_request *request, const struct walk_result *result)
+{
+    bool four_levels = (v->efer & EFER_LMA) && (v->cr0 & CR0_PG) && result->depth >= WALK_MEMO_ENTRIES - 1;
+    return four_levels && !request->implicit && !request->probe && !has_ifs(v, result);
+}
+
+void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const struct walk_request *request,
+                     const struct walk_result *result, enum ept_class class, void *ptr)
+{
+    u64 linear = request->linear.at;
+    struct walk_memo_line *line = walk_memo_slot(v->walks, linear, request->access);
+    if (!worth_keeping(v, request, result))
+        return;
+    line->key = 0;
+    for (u32 i = 0; i < WALK_MEMO_ENTRIES; i++) {
+        const struct walk_entry *entry = &result->entries[min_u64(i, result->depth - 1)];
+        line->entry[i] = window_ram(window, entry->at.at);
+        line->value[i] = entry->value;
+        if (!line->entry[i])
+            return;
+    }
+    line->cr0 = v->cr0;
+    line->cr3 = v->cr3;
+    line->cr4 = v->cr4;
+    line->efer = v->efer;
+    line->page = result->gpa.at & PAGE_MASK;
+    line->ptr = ptr ? (u8 *)ptr - (linear & ~PAGE_MASK) : NULL;
+    line->class = class;
+    line->generation = window->ept->generation;
+    line->key = walk_memo_key(linear, request->access, cpl);
+}

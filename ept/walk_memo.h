@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the last page walks of a guest CPU found. A line holds the entries that a walk read, where they stand, and what
+ * it came to. It counts only while each of those entries, read again now, has the same value, and the registers that
+ * rule paging are the same: then a walk would come to the same end, so nothing has to be invalidated and nothing can be
+ * stale (SPEC 5.3). It saves the checks, not the reading.
+ *
+ * Kept are walks of four levels through RAM, to a permission that has no ifs: neither RFLAGS.AC nor PKRU had a say.
+ */
+#ifndef EPT_WALK_MEMO_H
+#define EPT_WALK_MEMO_H
+
+#include "ept/guest_walk.h"
+
+#define WALK_MEMO_LINES 8
+#define WALK_MEMO_ENTRIES 4
+
+struct walk_memo_line {
+    u64 key; /* walk_memo_key(), never 0 in a line that holds something */
+    u64 cr0, cr3, cr4, efer;
+    u64 value[WALK_MEMO_ENTRIES]; /* a walk that ends at a 2 MiB page has its last entry twice */
+    const volatile u64 *entry[WALK_MEMO_ENTRIES];
+    u64 page;       /* guest-physical address of the 4 KiB page */
+    u8 *ptr;        /* where it can be touched; NULL unless RAM or DEVICE */
+    u32 class;      /* enum ept_class */
+    u32 generation; /* ept.generation: `ptr` and `class` hold as long as no hole comes or goes */
+};
+
+struct walk_memo {
+    struct walk_memo_line line[WALK_MEMO_LINES];
+};
+
+/* The 4 KiB page of `linear`, and what is done there by whom. Bit 4 keeps it from being 0. */
+static inline u64 walk_memo_key(u64 linear, enum walk_access access, u32 cpl)
+{
+    return (linear & PAGE_MASK) | BIT(4) | cpl << 2 | (u32)access;
+}
+
+static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 linear, enum walk_access access)
+{
+    return &memo->line[((linear >> PAGE_SHIFT) + 3 * (u32)access) % WALK_MEMO_LINES];
+}
+
+/* The line for this access if it still holds, else NULL. CR0, CR3, CR4 and EFER are there. */
+static inline __attribute__((always_inline)) const struct walk_memo_line *
+walk_memo_find(const struct vcpu *v, const struct ept *ept, u64 linear, enum walk_access access, u32 cpl)
+{
+    const struct walk_memo_line *line = walk_memo_slot(v->walks, linear, access);
+    if (line->key != walk_memo_key(linear, access, cpl) || line->cr3 != v->cr3)
+        return NULL;
+    if (((line->cr0 ^ v->cr0) | (line->cr4 ^ v->cr4) | (line->efer ^ v->efer)) || line->generation != ept->generation)
+        return NULL;
+    if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
+        return NULL;
+    return *line->entry[3] == line->value[3] ? line : NULL;
+}
+
+/*
+ * guest_walk() came to `result`, whose page window_find() calls `class` and maps at `ptr`: remembers it if it is of the
+ * kind that is kept. `cpl`: who walked (request->user says less).
+ */
+void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const struct walk_request *request,
+                     const struct walk_result *result, enum ept_class class, void *ptr);
+
+#endif
