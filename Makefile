@@ -35,6 +35,9 @@ RING0_OPTIMIZE := -Os
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA)
+# What every emulated instruction runs through is compiled for speed, not for size.
+HOT_C := emul/decode.c
+$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_FLAGS += -O2
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image).

@@ -114,21 +114,6 @@ static const u8 evex_rows[] = {
 #include "emul/opcodes_evex.def"
 };
 
-/* The prefix's fields, those that are stored inverted the right way round. */
-struct vex {
-    bool evex;
-    u8 map, prefix;
-    u8 l; /* L, or L'L */
-    u8 w;
-    u8 vvvv;                 /* with V' as bit 4 */
-    u8 r;                    /* R as bit 3, R' as bit 4: to be joined with ModRM.reg */
-    u8 x;                    /* as bit 3 of an index, bit 4 of a register in ModRM.rm */
-    u8 b;                    /* as bit 3 */
-    u8 mask;                 /* aaa */
-    bool zeroing, broadcast; /* z, b */
-    bool reserved;           /* a fixed bit is wrong */
-};
-
 /* The first row with this key, or the count. */
 static u32 find_row(const u16 *keys, u32 count, u32 key)
 {
@@ -143,27 +128,27 @@ static u32 find_row(const u16 *keys, u32 count, u32 key)
     return low < count && keys[low] == key ? low : count;
 }
 
-static void read_vex(struct decoder *d, u8 first, struct vex *v)
+static const u8 *read_vex(struct vex *v, u8 first, const u8 *at)
 {
-    u32 byte = d->bytes[d->at++];
+    u32 byte = *at++;
     v->r = (byte ^ 0x80) >> 4 & 8;
     v->map = 1;
     if (first == 0xc4) {
         v->x = (byte ^ 0x40) >> 3 & 8;
         v->b = (byte ^ 0x20) >> 2 & 8;
         v->map = byte & 0x1f;
-        byte = d->bytes[d->at++];
+        byte = *at++;
         v->w = byte >> 7;
     }
     v->vvvv = (byte ^ 0x78) >> 3 & 15;
     v->l = byte >> 2 & 1;
     v->prefix = byte & 3;
+    return at;
 }
 
-static void read_evex(struct decoder *d, struct vex *v)
+static const u8 *read_evex(struct vex *v, const u8 *at)
 {
-    u32 p0 = d->bytes[d->at] ^ 0xf0, p1 = d->bytes[d->at + 1] ^ 0x78, p2 = d->bytes[d->at + 2] ^ 0x08;
-    d->at += 3;
+    u32 p0 = at[0] ^ 0xf0, p1 = at[1] ^ 0x78, p2 = at[2] ^ 0x08;
     v->evex = true;
     v->r = (p0 >> 4 & 8) | (p0 & 0x10);
     v->x = p0 >> 3 & 8;
@@ -177,22 +162,28 @@ static void read_evex(struct decoder *d, struct vex *v)
     v->broadcast = p2 >> 4 & 1;
     v->mask = p2 & 7;
     v->reserved = (p0 & 8) || !(p1 & 4);
+    return at + 3;
 }
 
-/* SDM "Gather": the index; d->bytes[d->at] is the SIB byte. */
-static u32 vector_index(const struct decoder *d, const struct vex *v, u32 sib_at)
+/* SDM "Gather": the index. */
+static u32 vector_index(const struct vex *v, u8 sib)
 {
-    return (d->bytes[sib_at] >> 3 & 7) | v->x | (v->evex ? v->vvvv & 0x10 : 0);
+    return (sib >> 3 & 7) | v->x | (v->evex ? v->vvvv & 0x10 : 0);
 }
 
-static bool registers_differ(const struct decoder *d, const struct vex *v, const struct vex_class *class, u32 sib_at)
+static bool is_64(const struct insn *insn)
 {
-    u8 modrm = d->insn->modrm;
+    return insn->code_size == CODE_64;
+}
+
+static bool registers_differ(const struct insn *insn, const struct vex *v, const struct vex_class *class, u8 sib)
+{
+    u8 modrm = insn->modrm;
     u32 reg = (modrm >> 3 & 7) | v->r;
-    u32 vvvv = v->vvvv &
-               (d->long_mode ? 0x1f : 7); /* the highest bit of three or four is ignored outside 64-bit code */
+    /* The highest bit of three or four is ignored outside 64-bit code. */
+    u32 vvvv = v->vvvv & (is_64(insn) ? 0x1f : 7);
     if (class->flags & VSIB) {
-        u32 index = vector_index(d, v, sib_at);
+        u32 index = vector_index(v, sib);
         return reg != index && (v->evex || (reg != vvvv && index != vvvv));
     }
     u32 rm = (modrm & 7) | v->b | (v->evex ? v->x << 1 : 0);
@@ -202,18 +193,18 @@ static bool registers_differ(const struct decoder *d, const struct vex *v, const
     return reg != vvvv && reg != rm && rm != vvvv;
 }
 
-static bool vvvv_valid(const struct decoder *d, const struct vex *v, u32 flags, bool memory)
+static bool vvvv_valid(const struct insn *insn, const struct vex *v, u32 flags, bool memory)
 {
     u32 vvvv = v->vvvv;
     if ((flags & VSIB) && v->evex)
         vvvv &= 15; /* V' belongs to the index */
     if ((flags & NO_VVVV) || ((flags & VVVV_IF_REGISTER) && memory))
         return vvvv == 0;
-    return !(flags & VVVV_3_BITS) || !d->long_mode || vvvv < 8;
+    return !(flags & VVVV_3_BITS) || !is_64(insn) || vvvv < 8;
 }
 
 /* SDM "#UD Equations for EVEX" and the exception class of each instruction. */
-static bool evex_valid(const struct decoder *d, const struct vex *v, const struct vex_class *class, bool memory)
+static bool evex_valid(const struct insn *insn, const struct vex *v, const struct vex_class *class, bool memory)
 {
     u32 flags = class->flags;
     if (v->broadcast && !memory) {
@@ -224,7 +215,7 @@ static bool evex_valid(const struct decoder *d, const struct vex *v, const struc
     }
     if ((flags & NO_R2) && (v->r & 0x10))
         return false;
-    if (!d->long_mode && (v->vvvv & 0x10))
+    if (!is_64(insn) && (v->vvvv & 0x10))
         return false;
     if (v->mask == 0)
         return !v->zeroing && !(flags & MASK_NEEDED);
@@ -233,75 +224,71 @@ static bool evex_valid(const struct decoder *d, const struct vex *v, const struc
     return flags & MASK;
 }
 
-static bool vex_valid(const struct decoder *d, const struct vex *v, const struct vex_class *class, bool memory)
+static bool vex_valid(const struct insn *insn, const struct vex *v, const struct vex_class *class, bool memory)
 {
     u32 flags = class->flags;
     if (!(class->lw >> (v->l + 2 * v->w) & 1))
         return false;
-    if ((flags & ONLY_64) && !d->long_mode)
+    if ((flags & ONLY_64) && !is_64(insn))
         return false;
     if ((flags & NO_B) && v->b)
         return false;
-    return !((flags & RM_ZERO) && !memory && (d->insn->modrm & 7));
+    return !((flags & RM_ZERO) && !memory && (insn->modrm & 7));
 }
 
-static bool class_valid(const struct decoder *d, const struct vex *v, const struct vex_class *class, u32 sib_at)
+static bool class_valid(const struct insn *insn, const struct vex *v, const struct vex_class *class, u8 sib)
 {
-    u8 modrm = d->insn->modrm;
+    u8 modrm = insn->modrm;
     bool memory = !modrm_is_register(modrm);
-    bool sib = memory && (modrm & 7) == 4 && d->insn->address_size != 2;
+    bool has_sib = memory && (modrm & 7) == 4 && insn->address_size != 2;
     if (class->flags & NO_MODRM & (v->evex ? 0 : NO_MODRM))
-        return vvvv_valid(d, v, class->flags, memory);
-    if (!(class->forms & (!memory ? IN_REG : sib ? IN_SIB : IN_MEM_ONLY)))
+        return vvvv_valid(insn, v, class->flags, memory);
+    if (!(class->forms & (!memory ? IN_REG : has_sib ? IN_SIB : IN_MEM_ONLY)))
         return false;
-    if ((class->flags & VSIB) && !sib)
+    if ((class->flags & VSIB) && !has_sib)
         return false;
     if (!(class->regs >> (modrm >> 3 & 7) & 1) || ((class->flags & NO_R) && v->r))
         return false;
-    if (!vvvv_valid(d, v, class->flags, memory))
+    if (!vvvv_valid(insn, v, class->flags, memory))
         return false;
-    if (!(v->evex ? evex_valid : vex_valid)(d, v, class, memory))
+    if (!(v->evex ? evex_valid : vex_valid)(insn, v, class, memory))
         return false;
-    return !(class->flags & DISTINCT) || registers_differ(d, v, class, sib_at);
+    return !(class->flags & DISTINCT) || registers_differ(insn, v, class, sib);
 }
 
-/* Outside 64-bit code R, X (fixed by the test for LES, LDS, BOUND), B and R' name nothing. */
-static void cut_to_mode(struct decoder *d, struct vex *v)
+static const struct entry *entry_of(const struct vex *v, u32 flags)
 {
-    if (d->long_mode) {
-        d->rex = 0x40 | v->w << 3 | (v->r & 8) >> 1 | v->x >> 2 | v->b >> 3;
-        return;
-    }
-    v->r = v->x = v->b = 0;
+    if (flags & IMM32)
+        return &decode_vex_entries[VEX_MODRM_IMM32];
+    if (flags & IMM8)
+        return &decode_vex_entries[VEX_MODRM_IMM8];
+    return &decode_vex_entries[v->evex || !(flags & NO_MODRM) ? VEX_MODRM : VEX_PLAIN];
 }
 
-bool decode_vex(struct decoder *d, u8 first)
+const struct entry *decode_vex(struct vex *v, u8 first, const u8 *at, bool long_mode, const u8 **end)
 {
-    struct insn *insn = d->insn;
-    struct vex v = {0};
-    bool illegal = d->rex || d->mandatory || (insn->flags & INSN_LOCK);
-    insn->flags |= INSN_VEX;
-    if (first == 0x62)
-        read_evex(d, &v);
-    else
-        read_vex(d, first, &v);
-    cut_to_mode(d, &v);
-    insn->map = v.map;
-    insn->opcode = d->bytes[d->at++];
-    insn->operand_size = 4;
-    const u16 *keys = v.evex ? evex_keys : vex_keys;
-    const u8 *rows = v.evex ? evex_rows : vex_rows;
-    u32 count = v.evex ? COUNT_OF(evex_rows) : COUNT_OF(vex_rows);
-    u32 key = KEY(v.map, v.prefix, insn->opcode);
-    u32 row = find_row(keys, count, key);
-    if (row == count || v.reserved)
-        return false;
-    u32 sib_at = d->at + 1;
-    if (v.evex || !(classes[rows[row]].flags & NO_MODRM))
-        decode_modrm(d);
-    d->at += classes[rows[row]].flags & IMM8 ? 1 : classes[rows[row]].flags & IMM32 ? 4 : 0;
-    for (; row < count && keys[row] == key; row++)
-        if (class_valid(d, &v, &classes[rows[row]], sib_at))
-            return !illegal;
+    *v = (struct vex){0};
+    at = first == 0x62 ? read_evex(v, at) : read_vex(v, first, at);
+    if (!long_mode) /* R, X (fixed by the test for LES, LDS, BOUND), B and R' name nothing */
+        v->r = v->x = v->b = 0;
+    v->opcode = *at++;
+    *end = at;
+    u32 count = v->evex ? COUNT_OF(evex_rows) : COUNT_OF(vex_rows);
+    u32 row = find_row(v->evex ? evex_keys : vex_keys, count, KEY(v->map, v->prefix, v->opcode));
+    if (row == count || v->reserved)
+        return NULL;
+    v->row = row;
+    return entry_of(v, classes[(v->evex ? evex_rows : vex_rows)[row]].flags);
+}
+
+bool decode_vex_valid(const struct vex *v, const struct insn *insn, u8 sib)
+{
+    const u16 *keys = v->evex ? evex_keys : vex_keys;
+    const u8 *rows = v->evex ? evex_rows : vex_rows;
+    u32 count = v->evex ? COUNT_OF(evex_rows) : COUNT_OF(vex_rows);
+    u32 key = KEY(v->map, v->prefix, v->opcode);
+    for (u32 row = v->row; row < count && keys[row] == key; row++)
+        if (class_valid(insn, v, &classes[rows[row]], sib))
+            return true;
     return false;
 }

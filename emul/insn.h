@@ -10,6 +10,9 @@
 
 #define INSN_MAX 15 /* SDM "Instruction Format": a longer one is #GP */
 
+/* What insn_decode_padded() may read, whatever the bytes are. */
+#define INSN_WINDOW 32
+
 /* OP_ADD, OP_MOV...: the mnemonics of opcodes.def. OP_OTHER is valid, of known length, and not interpreted. */
 enum op {
     OP_OTHER,
@@ -44,11 +47,13 @@ struct operand {
 
 /* The memory operand, before segmentation: base + index * scale + displacement, cut to the address size. */
 struct memory_operand {
-    u8 segment;        /* segment_name after defaults and overrides */
-    u8 base;           /* enum gpr or REG_NONE */
-    u8 index;          /* enum gpr or REG_NONE */
-    u8 scale;          /* 1, 2, 4, 8 */
-    bool rip_relative; /* base is the address of the next instruction */
+    u8 segment;           /* segment_name after defaults and overrides */
+    u8 base;              /* enum gpr or REG_NONE */
+    u8 index;             /* enum gpr or REG_NONE */
+    u8 scale;             /* 1, 2, 4, 8 */
+    bool rip_relative;    /* base is the address of the next instruction */
+    u8 displacement_size; /* bytes in the instruction: 0, 1, 2, 4, 8 */
+    u8 reserved[2];
     s64 displacement;
 };
 
@@ -75,7 +80,7 @@ struct insn {
     u8 map;          /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A (also for VEX) */
     u8 opcode;       /* last opcode byte */
     u8 modrm;
-    u8 condition; /* Jcc, SETcc, CMOVcc: opcode & 15 */
+    u8 condition; /* opcode & 15: of Jcc, SETcc, CMOVcc the condition */
     /*
      * In the SDM's (Intel) order, as far as the SDM writes them, for what is interpreted.
      * - IN, OUT: the port is an immediate, or GPR RDX of size 2.
@@ -89,8 +94,8 @@ struct insn {
     struct operand operand[3];
     struct memory_operand memory;
     s64 immediate;
-    u64 immediate2;     /* ENTER's nesting level, a far pointer's selector */
     u8 bytes[INSN_MAX]; /* `length` of them count */
+    u16 immediate2;     /* ENTER's nesting level, a far pointer's selector */
 };
 
 enum decode_status {
@@ -103,9 +108,15 @@ enum decode_status {
 /*
  * Decodes the instruction that starts at bytes[0], of which `available` (any number; 15 always suffice) can be read. On
  * DECODE_OK all of *insn is set; a valid instruction that Exeunt does not interpret has op OP_OTHER and its exact
- * length.
+ * length. Otherwise *insn is undefined.
  */
 enum decode_status insn_decode(const u8 *bytes, u32 available, enum code_size code_size, struct insn *insn);
+
+/*
+ * The same where INSN_WINDOW bytes can be read, of which `available` (any number) are the guest's: saves a copy. What
+ * stands in the others has no influence.
+ */
+enum decode_status insn_decode_padded(const u8 *bytes, u32 available, enum code_size code_size, struct insn *insn);
 
 /* Mnemonic of insn.op as ops.def writes it, for dumps; "other" for OP_OTHER. */
 const char *op_name(enum op op);

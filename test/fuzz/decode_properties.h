@@ -67,12 +67,32 @@ static inline const char *insn_fault(const struct insn *insn, enum code_size cod
     return NULL;
 }
 
+/* All fields; `bytes` only as far as they count. */
+static inline bool same_insn(const struct insn *a, const struct insn *b)
+{
+    const struct memory_operand *m = &a->memory, *n = &b->memory;
+    return a->op == b->op && a->flags == b->flags && a->length == b->length && a->code_size == b->code_size &&
+           a->operand_size == b->operand_size && a->address_size == b->address_size && a->map == b->map &&
+           a->opcode == b->opcode && a->modrm == b->modrm && a->condition == b->condition &&
+           memcmp(a->operand, b->operand, sizeof(a->operand)) == 0 && m->segment == n->segment && m->base == n->base &&
+           m->index == n->index && m->scale == n->scale && m->rip_relative == n->rip_relative &&
+           m->displacement_size == n->displacement_size && m->displacement == n->displacement &&
+           a->immediate == b->immediate && a->immediate2 == b->immediate2 && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
 /* What is wrong with the decoding of these bytes, or NULL. */
 static inline const char *decode_fault(const u8 *bytes, u32 available, enum code_size code_size)
 {
     struct insn insn, again;
-    u8 changed[INSN_MAX + 9];
+    u8 changed[INSN_WINDOW];
+    memset(&insn, 0x55, sizeof(insn)); /* all fields must be set */
+    memset(&again, 0xaa, sizeof(again));
     enum decode_status status = insn_decode(bytes, available, code_size, &insn);
+    memset(changed, 0xff, sizeof(changed));
+    if (available)
+        memcpy(changed, bytes, available < sizeof(changed) ? available : sizeof(changed));
+    if (insn_decode_padded(changed, available, code_size, &again) != status)
+        return "status differs with what stands behind the bytes";
     if (status == DECODE_TRUNCATED)
         return available >= INSN_MAX ? "truncated with 15 bytes" : NULL;
     if (status == DECODE_TOO_LONG)
@@ -85,16 +105,16 @@ static inline const char *decode_fault(const u8 *bytes, u32 available, enum code
         return "bytes";
     if (insn_fault(&insn, code_size))
         return insn_fault(&insn, code_size);
+    if (!same_insn(&insn, &again))
+        return "a field is not set, or depends on what stands behind the bytes";
     for (u32 i = 0; i < insn.length; i++)
         if (insn_decode(bytes, i, code_size, &again) != DECODE_TRUNCATED)
             return "a valid instruction that is cut off is not truncated";
     memset(changed, 0xff, sizeof(changed));
     memcpy(changed, bytes, insn.length);
-    memset(insn.bytes + insn.length, 0, sizeof(insn.bytes) - insn.length);
     if (insn_decode(changed, sizeof(changed), code_size, &again) != DECODE_OK)
         return "bytes behind the instruction matter";
-    memset(again.bytes + again.length, 0, sizeof(again.bytes) - again.length);
-    return memcmp(&insn, &again, sizeof(insn)) != 0 ? "bytes behind the instruction change it" : NULL;
+    return !same_insn(&insn, &again) ? "bytes behind the instruction change it" : NULL;
 }
 
 #endif
