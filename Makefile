@@ -34,21 +34,18 @@ RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S
 RING0_OPTIMIZE := -Os
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-               -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA)
-# What every emulated instruction runs through is compiled for speed, not for size.
-HOT_C := emul/decode.c
-$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_FLAGS += -O2
+               -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image).
-HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c \
+HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c emul/decode.c \
          emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
 $(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(RING0_FLAGS) -MMD -MP -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
+	$(Q)$(CC) $(RING0_FLAGS) -fno-lto -MMD -MP -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
 	@(echo "/* generated from vmx/offsets.c */"; \
 	  sed -n 's/^.*->[ \t]*\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
 	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out of vmx/offsets.c" >&2; exit 1; }
@@ -61,12 +58,13 @@ $(BUILD)/ring0/%.o: %.c Makefile
 $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(RING0_FLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(RING0_FLAGS) -fno-lto -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
 # What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
 $(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
 	@echo "  ld $@"
-	$(Q)$(LD) -nostdlib --gc-sections -z max-page-size=0x1000 --build-id=none -T linker.ld -o $@.new $(RING0_OBJS)
+	$(Q)$(CC) $(RING0_FLAGS) -flto-partition=one -nostdlib -static -no-pie -Wl,--gc-sections,-z,max-page-size=0x1000,--build-id=none \
+	    -T linker.ld -o $@.new $(RING0_OBJS)
 	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
 	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
 	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }
