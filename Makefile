@@ -4,11 +4,12 @@
 # make run       boot Debian Linux under Exeunt in Bochs, print the exit report
 #                MODEL=corei7_haswell_4770 KERNEL=vmlinuz INITRD=initrd.gz CMDLINE="..." OPTIONS="trap=none"
 #                CPUS=1 MEMORY=512 (MiB) TIMEOUT=600 (seconds) DISK=image BARE=1 (without Exeunt)
+# make fuzz      SECONDS=60: the libFuzzer targets and the comparison with libzydis; make nightly: the long proofs
 # make test      every test; make check: the fast host part; make test-all: every combination
 # make iso       build/exeunt.iso for BIOS and UEFI: dd it to a USB stick
 # make deps      install the Debian packages that are missing
 # make bench     the benchmarks (docs/BENCHMARKS.md): WORKLOADS="cpuid msr" ENGINES="interp" TIMING="on off" MODEL=...
-#                make bench-record: test/bench/expected.tsv anew
+#                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
 # make size      lines per room, bytes of the image, memory owned
 
 BUILD := build
@@ -22,7 +23,7 @@ OBJDUMP ?= objdump
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
 
-.PHONY: all iso run deps unit check format format-check lint test test-all clean guests linux size bench bench-record counted
+.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf guests
 
@@ -170,6 +171,20 @@ bench:
 bench-record:
 	@tools/bench record
 
+# Nanoseconds on this machine's CPU: emul/ without sanitizers, optimised for speed and, like the image, for size.
+BENCH_HOST := $(BUILD)/bench/host-O2 $(BUILD)/bench/host-Os
+BENCH_HOST_SOURCES := test/bench/host.c $(wildcard emul/*.c cache/*.c ept/*.c) lib/page_pool.c
+
+$(BENCH_HOST): $(BUILD)/bench/host-%: $(BENCH_HOST_SOURCES) $(wildcard emul/*.h emul/*.def ept/*.h lib/*.h) test/unit/emul_fixture.h
+	@mkdir -p $(@D)
+	@echo "  cc $@"
+	$(Q)$(CC) -std=gnu11 -$* -I. -DEXEUNT_HOST $(WARN) $(BENCH_HOST_SOURCES) -lZydis -o $@
+
+bench-host:
+	@tools/install-deps
+	@$(MAKE) -s $(BENCH_HOST)
+	@for level in O2 Os; do $(BUILD)/bench/host-$$level -$$level || exit 1; done | tee $(BUILD)/bench-host.tsv
+
 # The image that counts VMX operations (lib/vmx_ops.h): only to measure, so it may be larger.
 counted:
 	@$(MAKE) BUILD=$(BUILD)/counted RING0_EXTRA=-DCOUNT_VMX_OPS IMAGE_LIMIT=262144 $(BUILD)/counted/exeunt.elf
@@ -179,8 +194,60 @@ counted:
 unit: $(UNIT)
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 
+# ---- proofs by chance: libFuzzer, libzydis, the host's own CPU (test/fuzz/run) ----
+
+FUZZ_CC := clang
+FUZZ_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)
+FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+FUZZ_OBJS := $(PURE:%.c=$(BUILD)/fuzz/%.o)
+FAST_FLAGS := -std=gnu11 -O2 -I. -DEXEUNT_HOST $(WARN)
+FAST_OBJS := $(PURE:%.c=$(BUILD)/fast/%.o)
+ZYDIS_C := test/fuzz/decode_zydis.c test/fuzz/decode_compare.c
+SECONDS ?= 60
+
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_%: test/fuzz/fuzz_%.c $(FUZZ_OBJS)
+	@echo "  clang $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $< $(FUZZ_OBJS) -o $@
+
+$(BUILD)/fuzz/decode_zydis: $(ZYDIS_C) $(BUILD)/host/libexeunt.a
+	@mkdir -p $(@D)
+	@echo "  cc $@"
+	$(Q)$(CC) $(HOST_FLAGS) $(ZYDIS_C) $(BUILD)/host/libexeunt.a -lZydis -o $@
+
+$(BUILD)/fast/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FAST_FLAGS) -MMD -c $< -o $@
+
+$(BUILD)/fast/native: test/fuzz/native.c $(FAST_OBJS)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) -MMD -MF $@.d $< $(FAST_OBJS) -o $@
+
+$(BUILD)/fast/decode_zydis: $(ZYDIS_C) $(FAST_OBJS)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) $(ZYDIS_C) $(FAST_OBJS) -lZydis -o $@
+
+proofs: $(BUILD)/fast/native $(BUILD)/fast/decode_zydis
+
+fuzz:
+	@tools/install-deps fuzz
+	@$(MAKE) -s $(FUZZ) $(BUILD)/fuzz/decode_zydis
+	@test/fuzz/run fuzz $(SECONDS)
+
+# Makes test/fuzz/corpus anew from what is there and what make fuzz found.
+fuzz-corpus: $(FUZZ)
+	@test/fuzz/run corpus
+
+nightly:
+	@tools/install-deps
+	@$(MAKE) -s proofs linux
+	@test/fuzz/run nightly
+
 SOURCES := $(wildcard boot/*.[ch] vmx/*.[ch] emul/*.[ch] cache/*.[ch] ept/*.[ch] lib/*.[ch] tools/*/*.[ch] \
-                      test/unit/*.[ch] test/guest/*/*.[ch] test/fuzz/*.[ch])
+                      test/unit/*.[ch] test/guest/*/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch] test/linux/*.[ch])
 
 format:
 	@clang-format -i $(SOURCES)
@@ -208,4 +275,4 @@ test-all:
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/ring0 $(BUILD)/host $(BUILD)/guest -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/ring0 $(BUILD)/host $(BUILD)/guest $(BUILD)/fuzz $(BUILD)/fast -type f -name '*.d' 2>/dev/null)

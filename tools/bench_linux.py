@@ -1,12 +1,117 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The workloads of tools/bench that need Linux."""
+"""The workloads of tools/bench that need Linux: its boot, and the phases of test/linux/phases."""
+import os
+import re
+import shutil
+import subprocess
 
-WORKLOADS = []
+# Ops of a phase, as test/linux/phases has them.
+PHASES = {"cpu": 2, "mem": 16, "encode": 8, "find": 4, "idle": 1, "storm": 100}
+BOOTS = {"linux-boot": "", "linux-boot-notrap": "trap=none"}
+WORKLOADS = list(BOOTS) + list(PHASES)
+
+# The same work bare and under Exeunt: see README, "Figures".
+CMDLINE = "console=ttyS0,115200 lapic=notscdeadline mitigations=off nokaslr guest.tests=none"
+ENTRY = "0x1000000"  # of Debian's kernel, where GRUB puts it
+TIME0 = "1700000000"  # the kernel reads the real-time clock, and waits for it
 
 
-def boots(workloads, engine, timing, out):
-    return []
+class Failure(Exception):
+    pass
 
 
 def build(out, must):
-    pass
+    """The kernel, and the initramfs with /bench in a second archive behind the first."""
+    tree = f"{out}/initrd.tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(f"{tree}/bench")
+    must(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+          "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-pie", "-no-pie", "-s",
+          "-Wl,--build-id=none", "-o", f"{tree}/bench/mark", "test/linux/mark.c"])
+    shutil.copy("test/linux/phases", f"{tree}/bench/phases")
+    must(["sh", "-c", f"cd {tree} && find bench | LC_ALL=C sort | cpio -o -H newc --quiet --owner=0:0 --reproducible | "
+          "gzip -9n >../more.gz"])
+    shutil.copy("build/linux/vmlinuz", f"{out}/vmlinuz")
+    with open(f"{out}/initrd.gz", "wb") as f:
+        for part in ("build/linux/initrd.gz", f"{out}/more.gz"):
+            with open(part, "rb") as g:
+                f.write(g.read())
+    with open(f"{out}/disk", "wb") as f:  # 16 MiB that say where they are
+        for block in range(4096):
+            f.write(block.to_bytes(4, "little") * 1024)
+
+
+class Boot:
+    """One boot of Linux: engine None is bare."""
+
+    def __init__(self, out, boots_as, phases, engine, timing):
+        """boots_as: the workloads that this boot is as a whole, or none and it is for its phases"""
+        self.out, self.boots_as, self.phases, self.engine, self.timing = out, boots_as, phases, engine, timing
+        self.name = "-".join([boots_as[0] if boots_as else "linux-phases"] + ([engine, timing] if engine else ["bare"]))
+
+    def grub(self):
+        cmdline = f"{CMDLINE} guest.bench={','.join(self.phases) or 'none'}"
+        if not self.engine:
+            return [f"linux /boot/vmlinuz {cmdline}", "initrd /boot/initrd.gz"]
+        # Without a console the report, which is formatted all the same, waits for no serial line: bare has none.
+        options = f"console=none hypercall=user engine={self.engine} timing={self.timing}"
+        options += "".join(" " + BOOTS[w] for w in self.boots_as)
+        return [f"multiboot2 /boot/exeunt.elf {options}", f"module2 /boot/vmlinuz {cmdline}", "module2 /boot/initrd.gz"]
+
+    def boot(self, model):
+        """(what COM1 said, ticks from the kernel's first instruction to power-off)"""
+        base = f"{self.out}/{self.name}"
+        os.makedirs(base, exist_ok=True)
+        with open(f"{base}/grub.cfg", "w", encoding="ascii") as f:
+            f.write("set timeout=0\n" + "\n".join(self.grub()) + "\nboot\n")
+        files = [f"{self.out}/{f}" for f in ("exeunt.elf", "vmlinuz", "initrd.gz")]
+        p = subprocess.run(["tools/mkimage", "single", f"{base}/cd.iso", f"{base}/grub.cfg"] + files,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if p.returncode:
+            raise Failure(p.stdout.decode(errors="replace"))
+        shutil.copy(f"{self.out}/disk", f"{base}/disk")
+        # Under Exeunt from the first exit, which is a CPUID some hundred instructions behind the kernel's entry.
+        begin = "vmexit" if self.engine else ENTRY
+        p = subprocess.run(["tools/run-bochs", "-q", "-t", "900", "-m", model, "-d", f"{base}/disk", "-T", TIME0,
+                            "-b", begin, "-o", f"{base}/com1", "-l", f"{base}/log", f"{base}/cd.iso"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+        for name in ("cd.iso", "disk"):
+            os.remove(f"{base}/{name}")
+        said = p.stdout.decode(errors="replace")
+        with open(f"{base}/com1", encoding="ascii", errors="replace") as f:
+            text = f.read().replace("\r", "")
+        span = re.search(r"ticks (\d+) wall \S+ begin (\d+)", said)
+        if p.returncode or not span or "FAILED" in text:
+            raise Failure(f"{self.name}: {said.strip()}\n{text[-800:]}")
+        return text, int(span.group(1)) - int(span.group(2))
+
+    def run(self, model):
+        text, ticks = self.boot(model)
+        marks = {}
+        for line in re.findall(r"^MARK (.*) ok$", text, re.M):
+            name, *pairs = line.split()
+            marks[name] = {key: int(value) for key, value in (pair.split("=") for pair in pairs)}
+        if "end" not in marks:
+            raise Failure(f"{self.name}: no marks\n{text[-800:]}")
+        if self.boots_as:
+            figures = {key: value for key, value in marks["end"].items() if key != "tsc"}
+            return {workload: {"ops": 1, "ticks": ticks, **figures} for workload in self.boots_as}
+        return {phase: self.phase(phase, marks) for phase in self.phases}
+
+    def phase(self, name, marks):
+        if f"{name}-begin" not in marks or f"{name}-end" not in marks:
+            raise Failure(f"{self.name}: no marks for {name}")
+        begin, end = marks[f"{name}-begin"], marks[f"{name}-end"]
+        figure = {key: end[key] - begin[key] for key in end}
+        figure["ticks"] = figure.pop("tsc")
+        return {"ops": PHASES[name], **figure}
+
+
+def boots(workloads, engine, timing, out):
+    """The boots that these workloads need; the phases share one."""
+    whole, phases = ([w for w in workloads if w in there] for there in (BOOTS, PHASES))
+    # Bare there is nothing to trap: one boot serves all.
+    some = []
+    if whole:
+        some = [Boot(out, [w], [], engine, timing) for w in whole] if engine else [Boot(out, whole, [], None, timing)]
+    return some + ([Boot(out, [], phases, engine, timing)] if phases else [])

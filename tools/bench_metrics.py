@@ -4,7 +4,8 @@
 # SPEC table 11.1: cycles of one exit and resume. The nested ones are what an outer hypervisor makes of it.
 ROUND_TRIPS = {
     "Prescott": 3963, "Merom": 1579, "Penryn": 1266, "Nehalem": 1009, "Westmere": 761, "SandyBridge": 784,
-    "VMware8-nested": 9794, "KVM-SkylakeSP-nested": 6450, "KVM-IceLakeSP-nested": 8800, "KVM-EmeraldRapids-nested": 7700,
+    "VMware8-nested": 9794, "KVM-SkylakeSP-nested": 6450, "KVM-IceLakeSP-nested": 8800,
+    "KVM-EmeraldRapids-nested": 7700,
 }
 VMX_OPS = {"vmreads": "vmreads_per_exit", "vmwrites": "vmwrites_per_exit", "msrs": "msrs_per_exit",
            "flushes": "flushes_per_exit"}
@@ -19,7 +20,7 @@ def per(figure, key):
     return figure[key] / figure["ops"]
 
 
-# Here the time goes by at a device's pace, so the difference to bare says nothing about an exit: Exeunt's own account is used.
+# Here time passes at a device's pace: the difference to bare says nothing of an exit, Exeunt's own account is used.
 PACED = ("serial-console", "find", "idle", "linux-boot")
 
 
