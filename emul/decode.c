@@ -411,7 +411,7 @@ static __attribute__((noinline)) enum decode_status decode_any(const u8 *bytes, 
         entry = take_vex(&d, &vex);
     else if (entry->kind != ENTRY_INSN)
         entry = find_entry(&d, entry);
-    if (unlikely(!entry))
+    if (unlikely(!entry || d.at > bytes + INSN_MAX)) /* from here on, at most 14 bytes more are looked at */
         return verdict(d.at - bytes, available);
     return decode_rest(&d, entry, bytes, available, insn);
 }

@@ -131,7 +131,9 @@ static const u8 x87_valid[8][9] = {
 #define HIGH(a, from)                                                                                                  \
     ((u32)F_##a##_FROM == (from) && (u32)F_##a##_KIND == OPERAND_GPR && (u32)F_##a##_SIZE == 1 ? 4 : 0)
 #define RARE(a)                                                                                                        \
-    (((u32)F_##a##_KIND == OPERAND_MMX || ((u32)F_##a##_KIND == OPERAND_SEGMENT && F_##a##_FROM) ? NO_REX_R : 0) |     \
+    (((u32)F_##a##_KIND == OPERAND_MMX || ((u32)F_##a##_KIND == OPERAND_SEGMENT && (u32)F_##a##_FROM != FROM_NOTHING)  \
+          ? NO_REX_R                                                                                                   \
+          : 0) |                                                                                                       \
      ((u32)F_##a##_SIZE == SIZE_WV ? WORD_IN_MEMORY : 0))
 const struct pattern decode_patterns[PATTERN_COUNT] = {
 #define PATTERN(a, b, c)                                                                                               \

@@ -38,8 +38,8 @@ static enum emul_status repeat(struct string *s, string_element *one, string_run
     struct interp *in = s->in;
     if (!(in->insn->flags & (INSN_REP | INSN_REPNE)))
         return one(s) ? EMUL_DONE : EMUL_EVENT;
-    u64 count = reg_read(in->v, RCX, s->address_size);
-    bool single_step = flags_read(in) & RFLAGS_TF;
+    u64 count = reg_read(in->v, RCX, s->address_size), flags = flags_read(in);
+    bool single_step = flags & RFLAGS_TF;
     if (!string_may_run(s))
         run = NULL;
     if (count == 0)
@@ -47,8 +47,10 @@ static enum emul_status repeat(struct string *s, string_element *one, string_run
     for (;;) {
         u64 done = run ? run(s, count) : 0;
         if (done == 0) {
-            if (!one(s))
+            if (!one(s)) {
+                flags_write(in, FLAGS_STATUS, flags); /* SDM "REP": CMPS and SCAS that fault leave EFLAGS as it was */
                 return EMUL_EVENT;
+            }
             done = 1;
         }
         count -= done;

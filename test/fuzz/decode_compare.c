@@ -401,7 +401,7 @@ static bool same_failure(enum decode_status ours, ZyanStatus theirs)
 
 u32 compare(const u8 *bytes, u32 available)
 {
-    struct insn insn;
+    struct insn insn = {0};
     ZydisDecodedInstruction z;
     char text[120];
     enum decode_status ours = insn_decode(bytes, available, code_size, &insn);

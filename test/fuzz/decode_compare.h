@@ -7,7 +7,7 @@
 
 #include "emul/insn.h"
 
-#define STRING_MAX 24
+#define STRING_MAX INSN_WINDOW
 
 extern ZydisDecoder zydis;
 extern enum code_size code_size;

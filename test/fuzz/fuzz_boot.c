@@ -2,8 +2,6 @@
 /*
  * libFuzzer target for the parsers of boot/: the first byte selects one. Beyond what the sanitizers see, each answer is
  * checked: a map is normalised, a plan writes only to free RAM, a message fits its buffer.
- *
- *   clang -g -O1 -I. -DEXEUNT_HOST -fsanitize=fuzzer,address,undefined test/fuzz/fuzz_boot.c PURE... -o fuzz_boot
  */
 #include <stdlib.h>
 

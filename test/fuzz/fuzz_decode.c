@@ -2,8 +2,6 @@
 /*
  * libFuzzer target of the decoder: the first byte chooses the code size, the rest is code. What is found must have the
  * properties of decode_properties.h.
- *
- * Build: clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -DEXEUNT_HOST emul/decode*.c test/fuzz/fuzz_decode.c
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libFuzzer target for the guest page walk:
- *   clang -g -O1 -I. -DEXEUNT_HOST -fsanitize=fuzzer,address,undefined test/fuzz/fuzz_walk.c ept/x.c... lib/page_pool.c
+ * libFuzzer target for the guest page walk.
  */
 #include "test/fuzz/walk_scenario.h"
 

@@ -371,7 +371,7 @@ static void scene_compare(struct scene *s)
     memcpy(expected, scene_memory + SCENE_TABLES, sizeof(expected));
     for (u32 i = 0; i < r.depth && r.ok && !s->request.probe; i++) {
         if (r.at[i] >= SCENE_TABLES && r.at[i] < SCENE_TABLES + SCENE_TABLES_SIZE)
-            memcpy(expected + r.at[i] - SCENE_TABLES, &r.entry[i], size);
+            memcpy(expected + (r.at[i] - SCENE_TABLES), &r.entry[i], size);
     }
     enum walk_status status = guest_walk(&s->v, &s->window, &s->request, &result);
     if ((status == WALK_OK) != r.ok)
