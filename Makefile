@@ -40,7 +40,7 @@ OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image).
 HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c emul/decode.c \
-         emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
+         emul/interp.c emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
 $(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.

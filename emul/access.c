@@ -115,6 +115,7 @@ static inline __attribute__((always_inline)) bool aligned(struct vcpu *v, gva_t 
 bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
 {
     const struct window *window = &v->vm->window;
+    walk_memo_begin(v, &v->vm->ept);
     if (!implicit && access_recall(v, linear, kind, piece))
         return true;
     struct walk_result result;
@@ -298,12 +299,10 @@ void access_put(struct vcpu *v, const struct access_span *span, const void *valu
         piece_put(v, &span->piece[1], (const u8 *)value + span->piece[0].size);
 }
 
-u64 access_get_value(struct vcpu *v, const struct access_span *span)
+u64 access_get_value_slow(struct vcpu *v, const struct access_span *span)
 {
     const struct access_piece *piece = &span->piece[0];
     u64 value = 0;
-    if (span->count == 1 && piece->ptr)
-        return access_load(piece->ptr, piece->size);
     if (span->count == 1 && piece->class == EPT_CLASS_TRAPPED)
         return device_mmio_load(v, piece->at, piece->size);
     access_get(v, span, &value);

@@ -120,11 +120,12 @@ static inline enum walk_access walk_access_of(enum access_kind kind)
     return kind == ACCESS_MODIFY ? WALK_WRITE : (enum walk_access)kind;
 }
 
-/* The same from memory, never implicit. False: not there, or no longer true; ask access_translate(). */
+/* The same from memory, never implicit; after walk_memo_begin(). False: not there, or no longer true; ask
+ * access_translate(). */
 static inline __attribute__((always_inline)) bool access_recall(struct vcpu *v, gva_t linear, enum access_kind kind,
                                                                 struct access_piece *piece)
 {
-    const struct walk_memo_line *line = walk_memo_find(v, &v->vm->ept, linear.at, walk_access_of(kind), access_cpl(v));
+    const struct walk_memo_line *line = walk_memo_find(v, linear.at, walk_access_of(kind), access_cpl(v));
     if (!line)
         return false;
     u64 within = linear.at & ~PAGE_MASK;
@@ -156,7 +157,12 @@ bool access_open_linear(struct vcpu *v, gva_t linear, u32 size, enum access_kind
 void access_get(struct vcpu *v, const struct access_span *span, void *value);
 void access_put(struct vcpu *v, const struct access_span *span, const void *value);
 /* The same for 1, 2, 4 or 8 bytes as a number, zero-extended. */
-u64 access_get_value(struct vcpu *v, const struct access_span *span);
+u64 access_get_value_slow(struct vcpu *v, const struct access_span *span);
+static inline u64 access_get_value(struct vcpu *v, const struct access_span *span)
+{
+    const struct access_piece *piece = &span->piece[0];
+    return span->count == 1 && piece->ptr ? access_load(piece->ptr, piece->size) : access_get_value_slow(v, span);
+}
 void access_put_value(struct vcpu *v, const struct access_span *span, u64 value);
 
 /*

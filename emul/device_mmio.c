@@ -105,6 +105,8 @@ void device_mmio_store(struct vcpu *v, gpa_t at, u32 size, u64 value)
 
     if (!policy_is_apic(&vm->policy, at.at))
         store(window_map(&vm->window, at.at), size, value);
+    else if (size == 4 && device_apic_is_plain(at.at & ~PAGE_MASK))
+        *(reg32 *)window_map(&vm->window, at.at) = (u32)value;
     else
         device_apic_page_write(vm, at.at & ~PAGE_MASK, size, &value);
 }

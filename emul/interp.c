@@ -5,6 +5,7 @@
 #include "emul/interp.h"
 
 #include "emul/device.h"
+#include "emul/quick.h"
 
 /* Every op has a line in interp.def. */
 #define INTERP(op, handler) INTERP_HAS_##op,
@@ -44,7 +45,13 @@ u64 operand_address(struct interp *in)
 
 bool memory_open(struct interp *in, const struct operand *operand, enum access_kind kind, struct access_span *span)
 {
-    return access_open(in->v, in->insn->memory.segment, operand_address_of(in), operand->size, kind, span);
+    u32 size = operand->size;
+    if (size <= 8 && quick_open(in, size, kind, &span->piece[0])) {
+        span->count = 1;
+        span->piece[0].size = size;
+        return true;
+    }
+    return access_open(in->v, in->insn->memory.segment, operand_address_of(in), size, kind, span);
 }
 
 bool operand_read_other(struct interp *in, const struct operand *operand, u64 *value)

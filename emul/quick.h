@@ -13,7 +13,7 @@
 
 #define QUICK static inline __attribute__((always_inline))
 
-/* What must hold for the whole instruction. EMUL_STEP_PARTS are there. */
+/* What must hold for the whole instruction. EMUL_STEP_PARTS are there, walk_memo_begin() was called. */
 QUICK bool quick_possible(const struct vcpu *v, enum code_size code_size)
 {
     return code_size == CODE_64 && !(v->rflags & RFLAGS_AC) && !watch_armed(v);

@@ -31,9 +31,8 @@ static inline __attribute__((always_inline)) void retire_to(struct vcpu *v, u64 
 static inline __attribute__((always_inline)) void retire_shadow(struct vcpu *v, u32 shadow)
 {
     u32 before = v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
-    u32 after = shadow & ~before;
-    if (before != after) {
-        v->interruptibility = (v->interruptibility & ~before) | after;
+    if (before | shadow) {
+        v->interruptibility = (v->interruptibility & ~before) | (shadow & ~before);
         v->dirty |= PART_INTERRUPTIBILITY;
     }
 }

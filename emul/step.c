@@ -53,18 +53,12 @@ static inline __attribute__((always_inline)) enum emul_status perform(struct vcp
 enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
 {
     access_need(v, EMUL_STEP_PARTS);
+    walk_memo_begin(v, &v->vm->ept);
     return perform(v, insn);
 }
 
-/* MOV: of a segment register the descriptor is what is touched. */
-static inline bool moves_memory(const struct insn *insn)
-{
-    return insn->operand[0].kind == OPERAND_MEMORY || insn->operand[1].kind == OPERAND_MEMORY ||
-           insn->operand[0].kind == OPERAND_SEGMENT;
-}
-
-/* Operands in memory, and the ops that use the stack without naming it. */
-static bool touches_memory(const struct insn *insn)
+/* Operands in memory without a ModRM byte, and the ops that use memory without naming it. */
+static __attribute__((noinline)) bool touches_memory(const struct insn *insn)
 {
     for (u32 i = 0; i < COUNT_OF(insn->operand); i++)
         if (insn->operand[i].kind == OPERAND_MEMORY && insn->op != OP_LEA && insn->op != OP_NOP)
@@ -78,11 +72,17 @@ static bool touches_memory(const struct insn *insn)
     case OP_RET:
     case OP_JMP_FAR ... OP_IRET: /* descriptors, stacks, tables */
         return true;
-    case OP_MOV:
-        return moves_memory(insn);
+    case OP_MOV: /* a segment register: the descriptor */
+        return insn->operand[0].kind == OPERAND_SEGMENT;
     default:
         return false;
     }
+}
+
+static inline bool has_memory_operand(const struct insn *insn)
+{
+    return (insn->flags & INSN_MODRM) && insn->modrm < 0xc0 && insn->op != OP_LEA && insn->op != OP_NOP &&
+           insn->op != OP_OTHER;
 }
 
 /* SPEC 4: what was fetched must be what exited. */
@@ -97,7 +97,7 @@ static inline bool is_expected(struct vcpu *v, const struct emul_expect *expect,
     case EXPECT_OUTS:
         return insn->op == port_ops[expect->kind] && io_size(insn) == expect->size && io_port(v, insn) == expect->port;
     case EXPECT_MEMORY:
-        return insn->op == OP_MOV ? moves_memory(insn) : touches_memory(insn);
+        return has_memory_operand(insn) || touches_memory(insn);
     case EXPECT_OP:
         return insn->op == expect->op;
     default:
@@ -126,21 +126,22 @@ static inline enum code_size code_size_of(const struct vcpu *v)
 
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
-    u8 bytes[INSN_MAX + 1];
+    u8 bytes[INSN_WINDOW]; /* the rest stays as it is: insn_decode_padded() does not mind */
     u32 available;
     insn->length = 0;
     access_need(v, EMUL_STEP_PARTS);
+    walk_memo_begin(v, &v->vm->ept);
     enum code_size code_size = code_size_of(v);
     if (code_size == CODE_64 && quick_fetch(v, bytes))
         available = INSN_MAX;
     else if (!access_fetch_first(v, bytes, &available))
         return EMUL_EVENT;
-    enum decode_status decoded = insn_decode(bytes, available, code_size, insn);
+    enum decode_status decoded = insn_decode_padded(bytes, available, code_size, insn);
     if (decoded == DECODE_TRUNCATED) {
         insn->length = 0;
         if (!access_fetch_more(v, bytes, &available))
             return EMUL_EVENT;
-        decoded = insn_decode(bytes, available, code_size, insn);
+        decoded = insn_decode_padded(bytes, available, code_size, insn);
     }
     if (decoded == DECODE_TRUNCATED) { /* the code segment ends inside the instruction */
         vcpu_raise_code(v, VECTOR_GP, 0);

@@ -18,6 +18,17 @@ static bool worth_keeping(const struct vcpu *v, const struct walk_request *reque
     return four_levels && !request->implicit && !request->probe && !has_ifs(v, result);
 }
 
+void walk_memo_restart(struct vcpu *v, const struct ept *ept)
+{
+    struct walk_memo *memo = v->walks;
+    memo->cr0 = v->cr0;
+    memo->cr4 = v->cr4;
+    memo->efer = v->efer;
+    memo->generation = ept->generation;
+    for (u32 i = 0; i < WALK_MEMO_LINES; i++)
+        memo->line[i].key = 0;
+}
+
 void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const struct walk_request *request,
                      const struct walk_result *result, enum ept_class class, void *ptr)
 {
@@ -33,13 +44,9 @@ void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const
         if (!line->entry[i])
             return;
     }
-    line->cr0 = v->cr0;
     line->cr3 = v->cr3;
-    line->cr4 = v->cr4;
-    line->efer = v->efer;
     line->page = result->gpa.at & PAGE_MASK;
     line->ptr = ptr ? (u8 *)ptr - (linear & ~PAGE_MASK) : NULL;
     line->class = class;
-    line->generation = window->ept->generation;
     line->key = walk_memo_key(linear, request->access, cpl);
 }

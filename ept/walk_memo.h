@@ -17,18 +17,34 @@
 
 struct walk_memo_line {
     u64 key; /* walk_memo_key(), never 0 in a line that holds something */
-    u64 cr0, cr3, cr4, efer;
+    u64 cr3;
     u64 value[WALK_MEMO_ENTRIES]; /* a walk that ends at a 2 MiB page has its last entry twice */
     const volatile u64 *entry[WALK_MEMO_ENTRIES];
-    u64 page;       /* guest-physical address of the 4 KiB page */
-    u8 *ptr;        /* where it can be touched; NULL unless RAM or DEVICE */
-    u32 class;      /* enum ept_class */
-    u32 generation; /* ept.generation: `ptr` and `class` hold as long as no hole comes or goes */
+    u64 page;  /* guest-physical address of the 4 KiB page */
+    u8 *ptr;   /* where it can be touched; NULL unless RAM or DEVICE */
+    u32 class; /* enum ept_class */
 };
 
 struct walk_memo {
+    /* What all lines were learned under. */
+    u64 cr0, cr4, efer;
+    u32 generation; /* ept.generation: `ptr` and `class` hold as long as no hole comes or goes */
     struct walk_memo_line line[WALK_MEMO_LINES];
 };
+
+/* Forgets all lines, and takes the registers as they are now. */
+void walk_memo_restart(struct vcpu *v, const struct ept *ept);
+
+/*
+ * To be called when an instruction begins, before walk_memo_find() and walk_memo_learn(): what it asks of CR0, CR4 and
+ * EFER, which are there, holds to its end.
+ */
+static inline __attribute__((always_inline)) void walk_memo_begin(struct vcpu *v, const struct ept *ept)
+{
+    const struct walk_memo *memo = v->walks;
+    if (((memo->cr0 ^ v->cr0) | (memo->cr4 ^ v->cr4) | (memo->efer ^ v->efer)) || memo->generation != ept->generation)
+        walk_memo_restart(v, ept);
+}
 
 /* The 4 KiB page of `linear`, and what is done there by whom. Bit 4 keeps it from being 0. */
 static inline u64 walk_memo_key(u64 linear, enum walk_access access, u32 cpl)
@@ -41,14 +57,12 @@ static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 
     return &memo->line[((linear >> PAGE_SHIFT) + 3 * (u32)access) % WALK_MEMO_LINES];
 }
 
-/* The line for this access if it still holds, else NULL. CR0, CR3, CR4 and EFER are there. */
+/* The line for this access if it still holds, else NULL. CR3 is there. */
 static inline __attribute__((always_inline)) const struct walk_memo_line *
-walk_memo_find(const struct vcpu *v, const struct ept *ept, u64 linear, enum walk_access access, u32 cpl)
+walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cpl)
 {
     const struct walk_memo_line *line = walk_memo_slot(v->walks, linear, access);
     if (line->key != walk_memo_key(linear, access, cpl) || line->cr3 != v->cr3)
-        return NULL;
-    if (((line->cr0 ^ v->cr0) | (line->cr4 ^ v->cr4) | (line->efer ^ v->efer)) || line->generation != ept->generation)
         return NULL;
     if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
         return NULL;

@@ -111,18 +111,30 @@ static void do_chores(struct cpu *cpu)
         wait_delay(cpu);
 }
 
-/* What every way back into the guest does last. */
-static void prepare_entry(struct cpu *cpu)
+/* Events and chores: rare, and out of line, so that the path without them keeps no registers. */
+static __attribute__((noinline)) void prepare_with_care(struct cpu *cpu)
 {
-    if (cpu->vcpu.event.valid | cpu->vectoring.valid | cpu->chores) {
-        do_chores(cpu);
-        event_deliver(cpu);
-    }
+    do_chores(cpu);
+    event_deliver(cpu);
     if (cpu->vm->ept.flush) {
         invept(cpu->invept_type, cpu->eptp);
         cpu->vm->ept.flush = false;
     }
     state_write_back(cpu);
+}
+
+/* What every way back into the guest does last. Mostly all that is left is RIP. */
+static inline void prepare_entry(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0)) {
+        prepare_with_care(cpu);
+    } else if (__builtin_expect(v->dirty == PART_RIP, 1)) {
+        vmwrite(VMCS_GUEST_RIP, v->rip);
+        v->have = v->dirty = 0;
+    } else {
+        state_write_back(cpu);
+    }
 }
 
 void exit_handle(struct cpu *cpu)

@@ -227,8 +227,6 @@ void state_write_back(struct cpu *cpu)
     v->have = v->dirty = 0;
     if (dirty & PART_RIP)
         vmwrite(VMCS_GUEST_RIP, v->rip);
-    if (!(dirty & ~(u32)PART_RIP))
-        return;
     if (dirty & PART_RFLAGS)
         vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
     if (dirty & PART_RSP)
