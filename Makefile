@@ -242,7 +242,7 @@ fuzz-corpus: $(FUZZ)
 	@test/fuzz/run corpus
 
 nightly:
-	@tools/install-deps
+	@tools/install-deps fuzz
 	@$(MAKE) -s proofs linux
 	@test/fuzz/run nightly
 

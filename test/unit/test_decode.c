@@ -10,6 +10,7 @@
 
 #include "emul/decode.h"
 #include "emul/insn.h"
+#include "emul/interp.h"
 #include "test/fuzz/decode_properties.h"
 
 static u32 parse_hex(const char *hex, u8 *bytes)
@@ -476,6 +477,41 @@ static void op_names(void **state)
     assert_string_equal(op_name(OP_COUNT), "?");
 }
 
+/* ---- docs/DECODER.md ---- */
+
+static char page[65536];
+
+/* The page's next list (between lines of three backquotes) holds the mnemonics that are performed, or those that are
+ * not. */
+static char *check_list(char *at, bool performed)
+{
+    at = strstr(at, "\n```\n");
+    assert_non_null(at);
+    char *end = strstr(at + 5, "\n```\n");
+    assert_non_null(end);
+    *end = 0;
+    char *word = strtok(at + 5, " \n");
+    for (u32 op = OP_OTHER + 1; op < OP_COUNT; op++) {
+        if ((interp_handler_of(op) != interp_refused) != performed)
+            continue;
+        if (!word || strcmp(word, op_name(op)) != 0)
+            fail_msg("docs/DECODER.md has %s where ops.def has %s", word ? word : "nothing", op_name(op));
+        word = strtok(NULL, " \n");
+    }
+    if (word)
+        fail_msg("docs/DECODER.md lists %s too often", word);
+    return end + 1;
+}
+
+static void documented(void **state)
+{
+    FILE *file = fopen("docs/DECODER.md", "r");
+    assert_non_null(file); /* run this from the root of the source tree */
+    page[fread(page, 1, sizeof(page) - 1, file)] = 0;
+    fclose(file);
+    check_list(check_list(page, true), false);
+}
+
 /* Binary search needs it. */
 static void vex_rows_are_sorted(void **state)
 {
@@ -538,6 +574,7 @@ int main(void)
         cmocka_unit_test(lock),
         cmocka_unit_test(every_op_is_decoded),
         cmocka_unit_test(op_names),
+        cmocka_unit_test(documented),
         cmocka_unit_test(vex_rows_are_sorted),
         cmocka_unit_test(random_bytes),
     };
