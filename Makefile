@@ -166,7 +166,7 @@ size: $(BUILD)/exeunt.elf
 # ---- benchmarks ----
 
 bench:
-	@WORKLOADS='$(WORKLOADS)' ENGINES='$(ENGINES)' TIMING='$(TIMING)' MODEL='$(MODEL)' tools/bench run
+	@WORKLOADS='$(WORKLOADS)' ENGINES='$(ENGINES)' TIMING='$(TIMING)' MODEL='$(MODEL)' OPTIONS='$(OPTIONS)' tools/bench run
 
 bench-record:
 	@tools/bench record

@@ -44,9 +44,10 @@ def build(out, must):
 class Boot:
     """One boot of Linux: engine None is bare."""
 
-    def __init__(self, out, boots_as, phases, engine, timing):
+    def __init__(self, out, boots_as, phases, engine, timing, options=""):
         """boots_as: the workloads that this boot is as a whole, or none and it is for its phases"""
         self.out, self.boots_as, self.phases, self.engine, self.timing = out, boots_as, phases, engine, timing
+        self.options = options
         self.name = "-".join([boots_as[0] if boots_as else "linux-phases"] + ([engine, timing] if engine else ["bare"]))
 
     def grub(self):
@@ -55,7 +56,7 @@ class Boot:
             return [f"linux /boot/vmlinuz {cmdline}", "initrd /boot/initrd.gz"]
         # Without a console the report, which is formatted all the same, waits for no serial line: bare has none.
         options = f"console=none hypercall=user engine={self.engine} timing={self.timing}"
-        options += "".join(" " + BOOTS[w] for w in self.boots_as)
+        options += "".join(" " + word for word in [self.options] + [BOOTS[w] for w in self.boots_as])
         return [f"multiboot2 /boot/exeunt.elf {options}", f"module2 /boot/vmlinuz {cmdline}", "module2 /boot/initrd.gz"]
 
     def boot(self, model):
@@ -107,11 +108,11 @@ class Boot:
         return {"ops": PHASES[name], **figure}
 
 
-def boots(workloads, engine, timing, out):
+def boots(workloads, engine, timing, out, options=""):
     """The boots that these workloads need; the phases share one."""
     whole, phases = ([w for w in workloads if w in there] for there in (BOOTS, PHASES))
     # Bare there is nothing to trap: one boot serves all.
     some = []
     if whole:
-        some = [Boot(out, [w], [], engine, timing) for w in whole] if engine else [Boot(out, whole, [], None, timing)]
-    return some + ([Boot(out, [], phases, engine, timing)] if phases else [])
+        some = [Boot(out, [w], [], engine, timing, options) for w in whole] if engine else [Boot(out, whole, [], None, timing)]
+    return some + ([Boot(out, [], phases, engine, timing, options)] if phases else [])

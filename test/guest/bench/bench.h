@@ -23,10 +23,16 @@ SITES(eoi);
 SITES(pio_in);
 SITES(pio_out);
 SITES(lapic_module);
+SITES(self_modify);
 #undef SITES
 
 /* Writes `lines` lines of SERIAL_LINE characters to COM1 as Linux's 8250 driver writes its console. */
 #define SERIAL_LINE 48
 void serial_console(u64 lines);
+
+/* Performs NEVER_HIT_SITES loads from the LAPIC, each by an instruction that has never run, in each of `rounds`. */
+#define NEVER_HIT_SITES 2048
+void never_hit_prepare(void);
+void never_hit(u64 rounds);
 
 #endif

@@ -82,14 +82,17 @@ static void find_counters(void)
 
 struct workload {
     const char *name;
-    site *const *first, *const *end; /* NULL: serial_console() */
+    site *const *first, *const *end; /* NULL: `run` */
     u32 inner, rounds;
+    void (*run)(u64 rounds);
+    u32 ops_in_round, warm_up; /* of `run`; warm_up: rounds */
 };
 
-#define LOOPS(name, table)                                                                                             \
+#define TABLE(label, table, times, again)                                                                              \
     {                                                                                                                  \
-        name, sites_##table, sites_##table##_end, 32, 8                                                                \
+        .name = label, .first = sites_##table, .end = sites_##table##_end, .inner = times, .rounds = again             \
     }
+#define LOOPS(label, table) TABLE(label, table, 32, 8)
 
 static struct workload workloads[] = {
     LOOPS("cpuid", cpuid),
@@ -100,8 +103,10 @@ static struct workload workloads[] = {
     LOOPS("eoi", eoi),
     LOOPS("pio-in", pio_in),
     LOOPS("pio-out", pio_out),
-    {"lapic-module", sites_lapic_module, sites_lapic_module_end, 1, 32},
-    {"serial-console", NULL, NULL, 0, 32},
+    TABLE("lapic-module", lapic_module, 1, 32),
+    {.name = "serial-console", .rounds = 32, .run = serial_console, .ops_in_round = SERIAL_LINE, .warm_up = 4},
+    {.name = "never-hit", .rounds = 8, .run = never_hit, .ops_in_round = NEVER_HIT_SITES, .warm_up = 4},
+    LOOPS("self-modify", self_modify),
 };
 
 static bool wanted(const char *name)
@@ -123,21 +128,31 @@ static bool wanted(const char *name)
 
 static void perform(const struct workload *w, u32 inner, u32 rounds)
 {
-    if (w->first)
-        bench_run(w->first, w->end, inner, rounds);
+    if (w->run)
+        w->run(rounds);
     else
-        serial_console(rounds);
+        bench_run(w->first, w->end, inner, rounds);
+}
+
+static void warm_up(const struct workload *w)
+{
+    if (w->run)
+        perform(w, 0, w->warm_up);
+    else if (w->inner == 1)
+        perform(w, 1, WARM_UP);
+    else
+        perform(w, WARM_UP / 2, 2);
 }
 
 static u64 ops_of(const struct workload *w)
 {
-    return w->first ? (u64)(w->end - w->first) * w->inner * w->rounds : (u64)SERIAL_LINE * w->rounds;
+    return w->run ? (u64)w->ops_in_round * w->rounds : (u64)(w->end - w->first) * w->inner * w->rounds;
 }
 
 static void measure(const struct workload *w)
 {
     struct reading before, after;
-    perform(w, w->inner == 1 ? 1 : WARM_UP / 2, w->inner == 1 ? WARM_UP : 2);
+    warm_up(w);
     read_before(&before);
     perform(w, w->inner, w->rounds);
     read_after(&after);
@@ -152,6 +167,7 @@ static void measure(const struct workload *w)
 
 void guest_main(void)
 {
+    never_hit_prepare();
     find_counters();
     if (!counters_there) {
         workloads[1].first = sites_vmcall_bare;

@@ -22,12 +22,13 @@ struct port {
     u8 shift;
 };
 
-static __attribute__((noinline)) u8 io_in(const struct port *port, u32 offset)
+/* Aligned: an IN or OUT at a page's end would take longer to fetch. */
+static __attribute__((noinline, aligned(64))) u8 io_in(const struct port *port, u32 offset)
 {
     return inb((u16)(port->base + (offset << port->shift)));
 }
 
-static __attribute__((noinline)) void io_out(const struct port *port, u32 offset, u8 value)
+static __attribute__((noinline, aligned(64))) void io_out(const struct port *port, u32 offset, u8 value)
 {
     outb((u16)(port->base + (offset << port->shift)), value);
 }

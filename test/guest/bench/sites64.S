@@ -5,11 +5,24 @@
  */
     .set    APIC, 0xfee00000
 
+/*
+ * The sites of a table are dealt to eight pages, so that what depends on the page of an instruction is neither in all of
+ * them nor in none; and the pages begin with them, so that no other code moves a site to a page's end, where fetching
+ * takes longer.
+ */
+    .set    page, 0
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    .text   \n
+    .balign 4096
+    .endr
+
 /* Opens a site of a table: its address goes there. On entry rdi = how often. */
     .macro site table
     .pushsection .data.sites_\table, "aw"
     .quad 9f
     .popsection
+    .set    page, (page + 1) & 7
+    .text   page
     .balign 16
 9:
     .endm
@@ -311,5 +324,25 @@ bench_run:
     lapic   rsi, APIC+0x30, "lodsl (%rsi), %eax"
     lapic   rdi, APIC+0x80, "mov $0, %eax", "stosl %eax, (%rdi)"
     table_end lapic_module
+
+/* ---- self-modify: each op first changes the instruction that exits, between two forms ---- */
+    .macro self_modify_site counter, mask, insn
+    site    self_modify
+    mov     %rdi, %\counter
+    mov     $APIC, %eax
+1:  xorl    $\mask, 2f(%rip)
+    jmp     2f
+2:  \insn
+    again   \counter
+    .endm
+
+    table   self_modify         /* 8B /r disp32: the mask changes the destination and the register of the LAPIC */
+    self_modify_site rsi, 0xb01800, "mov 0x80(%rax), %ecx"
+    self_modify_site r8, 0x702800, "mov 0x80(%rax), %edx"
+    self_modify_site r9, 0xb00800, "mov 0x80(%rax), %ebx"
+    self_modify_site r10, 0x702000, "mov 0x80(%rax), %ecx"
+    self_modify_site r11, 0xb02800, "mov 0x80(%rax), %edi"
+    self_modify_site rsi, 0x703800, "mov 0x80(%rax), %ebp"
+    table_end self_modify
 
     .section .note.GNU-stack, "", @progbits
