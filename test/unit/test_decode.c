@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -421,6 +422,21 @@ static void lengths_at_the_limit(void **state)
     must_be("f0 00 c0", CODE_64, DECODE_INVALID);
 }
 
+/* What stands furthest behind: EVEX, SIB, displacement and immediate behind 14 prefixes. The sanitizer watches the end.
+ */
+static void window_suffices(void **state)
+{
+    static const char hex[] = "2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 62 f3 75 48 25 84 24 00 00 00 00 ff";
+    struct insn insn;
+    u8 *window = calloc(1, INSN_WINDOW);
+    assert_non_null(window);
+    parse_hex(hex, window);
+    assert_int_equal(insn_decode_padded(window, INSN_WINDOW, CODE_64, &insn), DECODE_TOO_LONG);
+    assert_int_equal(insn_decode_padded(window, INSN_MAX, CODE_64, &insn), DECODE_TOO_LONG);
+    assert_int_equal(insn_decode_padded(window, INSN_MAX - 1, CODE_64, &insn), DECODE_TRUNCATED);
+    free(window);
+}
+
 /* ---- rules over the whole table ---- */
 
 static bool may_be_locked(enum op op)
@@ -571,6 +587,7 @@ int main(void)
         cmocka_unit_test(invalid),
         cmocka_unit_test(vex_rules),
         cmocka_unit_test(lengths_at_the_limit),
+        cmocka_unit_test(window_suffices),
         cmocka_unit_test(lock),
         cmocka_unit_test(every_op_is_decoded),
         cmocka_unit_test(op_names),
