@@ -43,6 +43,9 @@ def of_engine(raw, workload, engine):
     some = on or off
     if some and "exits" in some:
         out.append(("exits_per_op", per(some, "exits")))
+    if some and some.get("hits", 0) + some.get("misses", 0):
+        out.append(("hit_pct", 100 * some["hits"] / (some["hits"] + some["misses"])))
+        out.append(("invalidations_per_op", per(some, "invalidations")))
     if workload in PACED and on and on.get("exits"):
         out.append(("vmm_ticks_per_exit", on["vmm"] / on["exits"]))
     for figure, suffix in ((on, ""), (off, "_untimed")):
