@@ -32,16 +32,17 @@ all: $(BUILD)/exeunt.elf guests
 RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
-RING0_OPTIMIZE := -Os
+RING0_OPTIMIZE := -Os -fno-jump-tables
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
-# The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image).
+# The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image); nothing is padded.
 HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c emul/decode.c \
          emul/interp.c emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
-$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop
+$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop \
+    -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c

@@ -226,8 +226,9 @@ struct vex {
  */
 const struct entry *decode_vex(struct vex *v, u8 first, const u8 *at, bool long_mode, const u8 **end);
 
-/* Whether the instruction that decode_vex() found exists with this ModRM and SIB byte. */
-bool decode_vex_valid(const struct vex *v, const struct insn *insn, u8 sib);
+/* Whether the instruction that decode_vex() found exists with this ModRM and SIB byte. Names moves and their operands.
+ */
+bool decode_vex_valid(const struct vex *v, struct insn *insn, u8 sib);
 
 extern const struct entry decode_vex_entries[];
 enum { VEX_PLAIN, VEX_MODRM, VEX_MODRM_IMM8, VEX_MODRM_IMM32 };

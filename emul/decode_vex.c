@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VEX and EVEX (SDM vol. 2, "Intel Advanced Vector Extensions", "Intel AVX-512 Encoding"). Nothing encoded so is
- * interpreted: this file finds lengths, and tells valid from invalid.
+ * VEX and EVEX (SDM vol. 2, "Intel Advanced Vector Extensions", "Intel AVX-512 Encoding"). Of what is
+ * encoded so only VEX moves are interpreted: this file finds lengths, and tells valid from invalid.
  */
 #include "emul/decode.h"
 
@@ -281,14 +281,45 @@ const struct entry *decode_vex(struct vex *v, u8 first, const u8 *at, bool long_
     return entry_of(v, classes[(v->evex ? evex_rows : vex_rows)[row]].flags);
 }
 
-bool decode_vex_valid(const struct vex *v, const struct insn *insn, u8 sib)
+/*
+ * A VEX instruction that moves has the operands of the legacy one with the same prefix and opcode, of 32 bytes where
+ * those have 16 and VEX.L is set. Others stay OP_OTHER.
+ */
+static __attribute__((noinline)) void name_move(const struct vex *v, struct insn *insn)
+{
+    const struct entry *entry = decode_three_byte_link(MAP_0F38, v->opcode);
+    bool memory = !modrm_is_register(insn->modrm);
+    if (v->map == 1)
+        entry = &decode_entries[MAP_0F + v->opcode];
+    if (entry->kind == BY_PREFIX)
+        entry = &decode_entries[entry->flags + v->prefix];
+    if (entry->kind != ENTRY_INSN || entry->op < OP_MOVAPS || (entry->op == OP_MOVSS && !memory))
+        return; /* MOVSS of registers has three operands */
+    const struct pattern *pattern = &decode_patterns[entry->pattern];
+    insn->op = entry->op;
+    __builtin_memcpy(insn->operand, &pattern->fixed[memory], sizeof(pattern->fixed[memory]));
+    insn->operand[pattern->reg_place - 1].reg = (insn->modrm >> 3 & 7) | v->r;
+    if (!memory)
+        insn->operand[pattern->rm_place - 1].reg = (insn->modrm & 7) | v->b;
+    for (u32 i = 0; i < 2; i++) {
+        u8 *size = &insn->operand[i].size;
+        if (*size == 0) /* Ey */
+            *size = v->w && is_64(insn) ? 8 : 4;
+        *size <<= *size == 16 && v->l;
+    }
+}
+
+bool decode_vex_valid(const struct vex *v, struct insn *insn, u8 sib)
 {
     const u16 *keys = v->evex ? evex_keys : vex_keys;
     const u8 *rows = v->evex ? evex_rows : vex_rows;
     u32 count = v->evex ? COUNT_OF(evex_rows) : COUNT_OF(vex_rows);
     u32 key = KEY(v->map, v->prefix, v->opcode);
     for (u32 row = v->row; row < count && keys[row] == key; row++)
-        if (class_valid(insn, v, &classes[rows[row]], sib))
+        if (class_valid(insn, v, &classes[rows[row]], sib)) {
+            if (!v->evex && v->map <= 2)
+                name_move(v, insn);
             return true;
+        }
     return false;
 }

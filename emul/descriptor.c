@@ -3,6 +3,20 @@
 
 #define TYPE_BYTE 5 /* of a descriptor: type, S, DPL, P */
 
+enum descriptor_verdict descriptor_judge(u64 raw, u16 selector, enum segment_name name, u32 cpl)
+{
+    u32 type = descriptor_type(raw), dpl = descriptor_dpl(raw), rpl = selector & SELECTOR_RPL;
+    bool code = type & ACCESS_TYPE_CODE, conforming = code && (type & ACCESS_TYPE_EXPAND_DOWN), fits;
+
+    if (name == SEG_SS)
+        fits = !code && (type & ACCESS_TYPE_WRITABLE) && dpl == cpl && rpl == cpl;
+    else
+        fits = (!code || (type & ACCESS_TYPE_WRITABLE)) && (conforming || (dpl >= cpl && dpl >= rpl));
+    if (!descriptor_is_segment(raw) || !fits)
+        return DESCRIPTOR_BAD;
+    return descriptor_present(raw) ? DESCRIPTOR_FITS : DESCRIPTOR_ABSENT;
+}
+
 struct segment descriptor_segment(u64 raw, u16 selector)
 {
     u32 access = descriptor_access(raw);
@@ -54,20 +68,25 @@ enum descriptor_status descriptor_read(struct vcpu *v, u16 selector, u64 *raw)
     return access_linear_read(v, at, raw, sizeof(*raw), true) ? DESCRIPTOR_OK : DESCRIPTOR_RAISED;
 }
 
-bool descriptor_set_accessed(struct vcpu *v, u16 selector, u64 raw)
+bool descriptor_set_type(struct vcpu *v, u16 selector, u32 bits)
 {
     struct access_span span;
     gva_t at;
 
-    if (!descriptor_is_segment(raw) || (descriptor_type(raw) & ACCESS_TYPE_ACCESSED))
-        return true;
     if (descriptor_address(v, selector, &at) != DESCRIPTOR_OK)
         return true;
     if (!access_open_linear(v, gva(at.at + TYPE_BYTE), 1, ACCESS_MODIFY, true, &span))
         return false;
     for (;;) {
-        u8 old = (u8)access_get_value(v, &span), new = old | ACCESS_TYPE_ACCESSED;
+        u8 old = (u8)access_get_value(v, &span), new = old | bits;
         if (access_exchange(v, &span, &old, &new))
             return true;
     }
+}
+
+bool descriptor_set_accessed(struct vcpu *v, u16 selector, u64 raw)
+{
+    if (!descriptor_is_segment(raw) || (descriptor_type(raw) & ACCESS_TYPE_ACCESSED))
+        return true;
+    return descriptor_set_type(v, selector, ACCESS_TYPE_ACCESSED);
 }

@@ -91,6 +91,14 @@ static inline bool descriptor_is_code(u64 raw)
     return descriptor_is_segment(raw) && (descriptor_type(raw) & ACCESS_TYPE_CODE);
 }
 
+/* Whether a data segment register may be loaded so (SDM "MOV", "Task Switching"). */
+enum descriptor_verdict {
+    DESCRIPTOR_FITS,
+    DESCRIPTOR_BAD,   /* #GP(selector), #TS(selector) in a task switch */
+    DESCRIPTOR_ABSENT /* #NP(selector), #SS(selector) for SS */
+};
+enum descriptor_verdict descriptor_judge(u64 raw, u16 selector, enum segment_name name, u32 cpl);
+
 /* The register's contents after a load of `selector` with this descriptor (accessed as the load leaves it). */
 struct segment descriptor_segment(u64 raw, u16 selector);
 
@@ -111,5 +119,8 @@ enum descriptor_status descriptor_read(struct vcpu *v, u16 selector, u64 *raw);
  * nothing written.
  */
 bool descriptor_set_accessed(struct vcpu *v, u16 selector, u64 raw);
+
+/* Sets `bits` of the type field in memory, locked. False: #PF is raised and nothing written. */
+bool descriptor_set_type(struct vcpu *v, u16 selector, u32 bits);
 
 #endif

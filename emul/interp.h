@@ -32,14 +32,14 @@ interp_handler *interp_handler_of(u16 op);
 
 /* Registers. A 4-byte write clears the upper half, 1 and 2 bytes leave the rest (SDM "General-Purpose Registers in
  * 64-Bit Mode"). */
-static inline u64 reg_read(struct vcpu *v, u32 reg, u32 size)
+static inline __attribute__((always_inline)) u64 reg_read_inline(struct vcpu *v, u32 reg, u32 size)
 {
     if (reg == RSP)
         vcpu_need(v, PART_RSP);
     return v->gpr[reg] & size_mask(size);
 }
 
-static inline void reg_write(struct vcpu *v, u32 reg, u32 size, u64 value)
+static inline __attribute__((always_inline)) void reg_write_inline(struct vcpu *v, u32 reg, u32 size, u64 value)
 {
     if (reg == RSP) {
         vcpu_need(v, PART_RSP);
@@ -62,20 +62,28 @@ static inline void reg_write(struct vcpu *v, u32 reg, u32 size, u64 value)
 }
 
 /* A GPR operand, which may be AH, CH, DH or BH. */
-static inline u64 gpr_read(struct vcpu *v, const struct operand *operand, u32 size)
+static inline __attribute__((always_inline)) u64 gpr_read_inline(struct vcpu *v, const struct operand *operand,
+                                                                 u32 size)
 {
     if (operand->high8)
         return (v->gpr[operand->reg] >> 8) & 0xff;
-    return reg_read(v, operand->reg, size);
+    return reg_read_inline(v, operand->reg, size);
 }
 
-static inline void gpr_write(struct vcpu *v, const struct operand *operand, u32 size, u64 value)
+static inline __attribute__((always_inline)) void gpr_write_inline(struct vcpu *v, const struct operand *operand,
+                                                                   u32 size, u64 value)
 {
     if (operand->high8)
         v->gpr[operand->reg] = (v->gpr[operand->reg] & ~0xff00ull) | (u64)(u8)value << 8;
     else
-        reg_write(v, operand->reg, size, value);
+        reg_write_inline(v, operand->reg, size, value);
 }
+
+/* The same out of line, for the size of the code; fast paths use those above. */
+u64 reg_read(struct vcpu *v, u32 reg, u32 size);
+void reg_write(struct vcpu *v, u32 reg, u32 size, u64 value);
+u64 gpr_read(struct vcpu *v, const struct operand *operand, u32 size);
+void gpr_write(struct vcpu *v, const struct operand *operand, u32 size, u64 value);
 
 static inline u64 flags_read(struct interp *in)
 {
@@ -127,14 +135,7 @@ u64 operand_address(struct interp *in);
 bool operand_read_other(struct interp *in, const struct operand *operand, u64 *value);
 
 /* Operand `n` as a value, zero-extended from its size (immediates as decoded). False: fault raised. */
-static inline bool operand_read(struct interp *in, u32 n, u64 *value)
-{
-    const struct operand *operand = &in->insn->operand[n];
-    if (operand->kind != OPERAND_GPR)
-        return operand_read_other(in, operand, value);
-    *value = gpr_read(in->v, operand, operand->size);
-    return true;
-}
+bool operand_read(struct interp *in, u32 n, u64 *value);
 
 /* An operand that is written, or read and written: opened first, so that what follows cannot fault. */
 struct place {
@@ -145,26 +146,11 @@ struct place {
 /* Opens the memory operand. False: fault raised. */
 bool memory_open(struct interp *in, const struct operand *operand, enum access_kind kind, struct access_span *span);
 
-static inline bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place)
-{
-    place->operand = &in->insn->operand[n];
-    return place->operand->kind != OPERAND_MEMORY || memory_open(in, place->operand, kind, &place->span);
-}
+bool place_open(struct interp *in, u32 n, enum access_kind kind, struct place *place);
 
-static inline u64 place_get(struct interp *in, const struct place *place)
-{
-    if (place->operand->kind == OPERAND_MEMORY)
-        return access_get_value(in->v, &place->span);
-    return gpr_read(in->v, place->operand, place->operand->size);
-}
+u64 place_get(struct interp *in, const struct place *place);
 
-static inline void place_put(struct interp *in, const struct place *place, u64 value)
-{
-    if (place->operand->kind == OPERAND_MEMORY)
-        access_put_value(in->v, &place->span, value);
-    else
-        gpr_write(in->v, place->operand, place->operand->size, value);
-}
+void place_put(struct interp *in, const struct place *place, u64 value);
 
 /* Writes what was worked out from `old`. False: locked, and memory had changed meanwhile: get and work it out again. */
 bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked);
@@ -178,8 +164,11 @@ bool stack_open(struct vcpu *v, u64 rsp, u32 size, enum access_kind kind, struct
 void stack_set(struct vcpu *v, u64 rsp);
 bool stack_push(struct interp *in, u64 value, u32 size);
 
-/* Real and virtual-8086 mode: the segment register gets `selector` and base selector * 16. */
-void segment_load_simple(struct interp *in, enum segment_name name, u16 selector);
+/*
+ * Loads ES, SS, DS, FS or GS as MOV does, by descriptor or, in real and virtual-8086 mode, from the selector alone;
+ * sets the shadow of SS. False: fault raised, nothing changed.
+ */
+bool segment_load(struct interp *in, enum segment_name name, u16 selector);
 
 /* SDM "Near Branches": checks `target`, cut to the operand size, and makes it `next`. False: #GP raised. */
 bool jump_to(struct interp *in, u64 target);

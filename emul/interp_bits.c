@@ -179,6 +179,22 @@ static u64 lowest_bit(u64 value)
     return (u64)__builtin_ctzll(value);
 }
 
+/*
+ * F3 before BSF and BSR makes TZCNT and LZCNT where the processor has them, and nothing where it has not. Asked of the
+ * processor, because CPUID may hide them and does not take them away.
+ */
+static bool is_count(u16 op)
+{
+    u64 result = 0;
+    if (op == OP_LZCNT)
+        __asm__("lzcnt %1, %0" : "+r"(result) : "r"(1ull) : "cc");
+    else if (op == OP_TZCNT)
+        __asm__("tzcnt %1, %0" : "+r"(result) : "r"(0ull) : "cc");
+    else
+        return op == OP_POPCNT;
+    return result != 0;
+}
+
 /* With a source of 0 the destination is undefined by the SDM; processors leave it, all 64 bits of it. */
 enum emul_status interp_bit_scan(struct interp *in)
 {
@@ -186,9 +202,26 @@ enum emul_status interp_bit_scan(struct interp *in)
     u64 source;
     if (!operand_read(in, 1, &source))
         return EMUL_EVENT;
+    bool from_right = in->insn->op == OP_BSF || in->insn->op == OP_TZCNT;
     if (source != 0)
-        gpr_write(in->v, target, target->size, in->insn->op == OP_BSF ? lowest_bit(source) : highest_bit(source));
+        gpr_write(in->v, target, target->size, from_right ? lowest_bit(source) : highest_bit(source));
     flags_write(in, RFLAGS_ZF, source == 0 ? RFLAGS_ZF : 0);
+    return EMUL_DONE;
+}
+
+/* CRC-32C, bit-reflected. The SDM's page works in the other direction and reverses its operands. */
+#define CRC32C_POLYNOMIAL 0x82f63b78u
+
+enum emul_status interp_crc32(struct interp *in)
+{
+    const struct operand *operand = in->insn->operand;
+    u64 value;
+    if (!operand_read(in, 1, &value))
+        return EMUL_EVENT;
+    u32 crc = (u32)gpr_read(in->v, &operand[0], 4);
+    for (u32 bit = 0; bit < operand[1].size * 8u; bit++, value >>= 1)
+        crc = crc >> 1 ^ ((crc ^ value) & 1 ? CRC32C_POLYNOMIAL : 0);
+    gpr_write(in->v, &operand[0], 4, crc);
     return EMUL_DONE;
 }
 
@@ -206,6 +239,8 @@ enum emul_status interp_bit_count(struct interp *in)
     const struct operand *target = &in->insn->operand[0];
     u32 bits = target->size * 8;
     u64 source, result, flags;
+    if (!is_count(in->insn->op))
+        return interp_bit_scan(in);
     if (!operand_read(in, 1, &source))
         return EMUL_EVENT;
     if (in->insn->op == OP_POPCNT) {

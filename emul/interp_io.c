@@ -73,7 +73,7 @@ enum emul_status interp_in(struct interp *in)
         return EMUL_EVENT;
     if (watch_armed(in->v))
         watch_port(in->v, port, size);
-    reg_write(in->v, RAX, size, device_port_read(in->v, port, size));
+    reg_write_inline(in->v, RAX, size, device_port_read(in->v, port, size));
     return EMUL_DONE;
 }
 
@@ -85,6 +85,6 @@ enum emul_status interp_out(struct interp *in)
         return EMUL_EVENT;
     if (watch_armed(in->v))
         watch_port(in->v, port, size);
-    device_port_write(in->v, port, size, (u32)reg_read(in->v, RAX, size));
+    device_port_write(in->v, port, size, (u32)reg_read_inline(in->v, RAX, size));
     return EMUL_DONE;
 }

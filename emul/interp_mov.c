@@ -5,17 +5,14 @@
 #include "emul/interp.h"
 #include "emul/quick.h"
 
-/* Control and debug registers exit by themselves; segment registers need descriptors in protected mode. */
+/* Control and debug registers exit by themselves. */
 static enum emul_status mov_special(struct interp *in)
 {
     const struct operand *operand = in->insn->operand;
     u64 value;
-    if (operand[0].kind != OPERAND_SEGMENT || descriptors_rule(in->v))
+    if (operand[0].kind != OPERAND_SEGMENT)
         return EMUL_UNSUPPORTED;
-    if (!operand_read(in, 1, &value))
-        return EMUL_EVENT;
-    segment_load_simple(in, operand[0].reg, (u16)value);
-    return EMUL_DONE;
+    return operand_read(in, 1, &value) && segment_load(in, operand[0].reg, (u16)value) ? EMUL_DONE : EMUL_EVENT;
 }
 
 static inline bool is_control(const struct operand *operand)
@@ -40,7 +37,7 @@ static __attribute__((noinline)) enum emul_status mov_slow(struct interp *in)
 /* Not from a segment register: those are moved the long way. */
 static inline u64 source_value(struct interp *in, const struct operand *operand)
 {
-    return operand->kind == OPERAND_GPR ? gpr_read(in->v, operand, operand->size) : (u64)in->insn->immediate;
+    return operand->kind == OPERAND_GPR ? gpr_read_inline(in->v, operand, operand->size) : (u64)in->insn->immediate;
 }
 
 enum emul_status interp_mov(struct interp *in)
@@ -48,7 +45,7 @@ enum emul_status interp_mov(struct interp *in)
     const struct operand *to = &in->insn->operand[0], *from = &in->insn->operand[1];
     struct access_piece piece;
     if (from->kind == OPERAND_MEMORY && to->kind == OPERAND_GPR && quick_open(in, to->size, ACCESS_READ, &piece)) {
-        gpr_write(in->v, to, to->size, quick_get(in, &piece, to->size));
+        gpr_write_inline(in->v, to, to->size, quick_get(in, &piece, to->size));
         return EMUL_DONE;
     }
     bool plain = from->kind == OPERAND_GPR || from->kind == OPERAND_IMMEDIATE;
@@ -67,6 +64,6 @@ enum emul_status interp_mov_extend(struct interp *in)
         return EMUL_EVENT;
     if (in->insn->op == OP_MOVSX)
         value = sign_extend(value, in->insn->operand[1].size);
-    gpr_write(in->v, target, target->size, value);
+    gpr_write_inline(in->v, target, target->size, value);
     return EMUL_DONE;
 }

@@ -4,20 +4,6 @@
  */
 #include "emul/interp.h"
 
-void segment_load_simple(struct interp *in, enum segment_name name, u16 selector)
-{
-    struct segment *seg = vcpu_segment(in->v, name);
-    seg->selector = selector;
-    seg->base = (u64)selector << 4;
-    if (vcpu_v86(in->v)) {
-        seg->limit = 0xffff;
-        seg->access = 0xf3; /* SDM "Checks on Guest Segment Registers": in virtual-8086 mode */
-    }
-    vcpu_dirty(in->v, 1u << name);
-    if (name == SEG_SS)
-        in->shadow = BLOCKING_BY_MOV_SS;
-}
-
 enum emul_status interp_lea(struct interp *in)
 {
     const struct operand *target = &in->insn->operand[0];
@@ -180,38 +166,5 @@ enum emul_status interp_cmovcc(struct interp *in)
     if (!flags_condition(flags_read(in), in->insn->condition))
         value = gpr_read(in->v, target, target->size);
     gpr_write(in->v, target, target->size, value);
-    return EMUL_DONE;
-}
-
-static enum segment_name far_segment(u16 op)
-{
-    switch (op) {
-    case OP_LES:
-        return SEG_ES;
-    case OP_LDS:
-        return SEG_DS;
-    case OP_LSS:
-        return SEG_SS;
-    case OP_LFS:
-        return SEG_FS;
-    default:
-        return SEG_GS;
-    }
-}
-
-enum emul_status interp_load_far(struct interp *in)
-{
-    const struct insn *insn = in->insn;
-    u32 size = insn->operand_size;
-    u64 address = operand_address(in), offset = 0;
-    u16 selector;
-    if (descriptors_rule(in->v))
-        return EMUL_UNSUPPORTED;
-    u64 selector_at = (address + size) & size_mask(insn->address_size);
-    if (!access_read(in->v, insn->memory.segment, address, &offset, size) ||
-        !access_read(in->v, insn->memory.segment, selector_at, &selector, 2))
-        return EMUL_EVENT;
-    segment_load_simple(in, far_segment(insn->op), selector);
-    gpr_write(in->v, &insn->operand[0], size, offset);
     return EMUL_DONE;
 }

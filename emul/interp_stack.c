@@ -96,22 +96,18 @@ enum emul_status interp_pop(struct interp *in)
     u32 size = in->insn->operand_size;
     u64 before = reg_read(v, RSP, 8), rsp = before, value;
     struct place place;
-    bool to_segment = target->kind == OPERAND_SEGMENT;
-    if (to_segment && descriptors_rule(v))
-        return EMUL_UNSUPPORTED;
     if (!pop_at(v, &rsp, &value, size))
         return EMUL_EVENT;
     stack_set(v, rsp);
-    if (to_segment) {
-        segment_load_simple(in, target->reg, (u16)value);
+    if (target->kind == OPERAND_SEGMENT) {
+        if (segment_load(in, target->reg, (u16)value))
+            return EMUL_DONE;
+    } else if (place_open(in, 0, ACCESS_WRITE, &place)) {
+        place_put(in, &place, value);
         return EMUL_DONE;
     }
-    if (!place_open(in, 0, ACCESS_WRITE, &place)) {
-        stack_set(v, before);
-        return EMUL_EVENT;
-    }
-    place_put(in, &place, value);
-    return EMUL_DONE;
+    stack_set(v, before);
+    return EMUL_EVENT;
 }
 
 /* All eight places are checked before the first is written. */

@@ -17,6 +17,17 @@ enum emul_status interp_fence(struct interp *in)
     return EMUL_DONE;
 }
 
+/* Of a trapped page nothing is cached. */
+enum emul_status interp_clflush(struct interp *in)
+{
+    struct access_span span;
+    if (!access_open(in->v, in->insn->memory.segment, operand_address(in), 1, ACCESS_READ, &span))
+        return EMUL_EVENT;
+    if (span.piece[0].ptr)
+        __asm__ volatile("clflush %0" : "+m"(*(volatile u8 *)span.piece[0].ptr));
+    return EMUL_DONE;
+}
+
 enum emul_status interp_flag(struct interp *in)
 {
     switch (in->insn->op) {

@@ -11,15 +11,23 @@
 #include "ept/window.h"
 #include "lib/types.h"
 
+/* What is moved between a vector register and memory, and what becomes of the rest of the register. */
+enum vector_register {
+    VECTOR_XMM = 0,  /* 16 bytes; what is above stays */
+    VECTOR_YMM = 16, /* 32 bytes; what is above is cleared */
+    VECTOR_MMX = 32, /* 8 bytes; the x87 unit goes to MMX state */
+    VECTOR_END = 40,
+};
+
 /* The real devices, behind a few functions so that host tests can stand a fake machine in their place. */
 struct machine {
     u32 (*port_in)(u16 port, u32 size); /* size 1, 2, 4 */
     void (*port_out)(u16 port, u32 size, u32 value);
     bool (*msr_read)(u32 msr, u64 *value); /* false: #GP */
     bool (*msr_write)(u32 msr, u64 value);
-    /* Vector registers of the guest, which live in the machine: `index` 0..15 (XMM) or 0..7 (MMX), size 4..16 bytes. */
-    void (*xmm_get)(u32 index, void *value);
-    void (*xmm_set)(u32 index, const void *value);
+    /* Vector registers of the guest, which live in the machine: `index` is one of enum vector_register. */
+    void (*vector_get)(u32 index, void *value);
+    void (*vector_set)(u32 index, const void *value);
     u64 (*debug_address)(u32 index); /* DR0 to DR3 of the guest; NULL: accesses are not held against breakpoints */
     u64 (*time)(void);               /* TSC: bounds string I/O (SPEC 6.4) */
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */

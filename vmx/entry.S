@@ -109,44 +109,40 @@ vmx_entry_failed:
     ud2
 
 /*
- * Access to the guest's vector registers, which stay in the machine while Exeunt runs.
- *   void vmx_xmm_get(u32 index, void *value): rdi, rsi;  void vmx_xmm_set(u32 index, const void *value)
+ * Access to the guest's vector registers, which stay in the machine while Exeunt runs: eight bytes of code for each of
+ * enum vector_register, in its order.
+ *   void vmx_vector_get(u32 index, void *value): rdi, rsi;  void vmx_vector_set(u32 index, const void *value)
  */
-    .macro xmm_case index, load
-    .balign 16
-    .if \load
-    movups (%rsi), %xmm\index
-    .else
-    movups %xmm\index, (%rsi)
-    .endif
+    .macro vector_get instruction, register
+    .balign 8
+    \instruction %\register, (%rsi)
     ret
     .endm
-
-    .globl vmx_xmm_get
-vmx_xmm_get:
-    andl $15, %edi
-    shll $4, %edi
+    .macro vector_set instruction, register
+    .balign 8
+    \instruction (%rsi), %\register
+    ret
+    .endm
+    .macro vector_moves way
+    .globl vmx_\way
+vmx_\way:
     leaq 1f(%rip), %rax
-    addq %rdi, %rax
+    leaq (%rax,%rdi,8), %rax
     jmp *%rax
-    .balign 16
+    .balign 8
 1:
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    xmm_case \n, 0
+    \way movups, xmm\n
     .endr
-
-    .globl vmx_xmm_set
-vmx_xmm_set:
-    andl $15, %edi
-    shll $4, %edi
-    leaq 1f(%rip), %rax
-    addq %rdi, %rax
-    jmp *%rax
-    .balign 16
-1:
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    xmm_case \n, 1
+    \way vmovups, ymm\n
     .endr
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    \way movq, mm\n
+    .endr
+    .endm
+    vector_moves vector_get
+    vector_moves vector_set
 
 /*
  * RDMSR and WRMSR that may fault: a #GP continues at the fix-up, by the exception table that vmx/host.c searches.

@@ -20,8 +20,8 @@ bool vmx_wrmsr_safe(u32 msr, u64 value);
 bool vmx_xsetbv_safe(u32 index, u64 value);
 
 /* The guest's XMM registers, which stay in the CPU. `value` is 16 bytes. */
-void vmx_xmm_get(u32 index, void *value);
-void vmx_xmm_set(u32 index, const void *value);
+void vmx_vector_get(u32 index, void *value);
+void vmx_vector_set(u32 index, const void *value);
 
 struct cpu;
 

@@ -419,6 +419,16 @@ static bool load_cs(struct switching *s, u16 selector)
     return install(s, SEG_CS, selector, raw);
 }
 
+static bool judge(struct switching *s, enum segment_name name, u16 selector, u64 raw, u32 cpl)
+{
+    enum descriptor_verdict verdict = descriptor_judge(raw, selector, name, cpl);
+
+    if (verdict == DESCRIPTOR_FITS)
+        return true;
+    enum vector absent = name == SEG_SS ? VECTOR_SS : VECTOR_NP;
+    return refuse(s, verdict == DESCRIPTOR_ABSENT ? absent : VECTOR_TS, selector_error(selector));
+}
+
 static bool load_ss(struct switching *s, u16 selector, u32 cpl)
 {
     u64 raw;
@@ -427,34 +437,16 @@ static bool load_ss(struct switching *s, u16 selector, u32 cpl)
         return refuse(s, VECTOR_TS, selector_error(selector));
     if (!fetch_descriptor(s, selector, &raw))
         return false;
-    bool writable = descriptor_is_segment(raw) &&
-                    (descriptor_type(raw) & (ACCESS_TYPE_CODE | ACCESS_TYPE_WRITABLE)) == ACCESS_TYPE_WRITABLE;
-    if (!writable)
-        return refuse(s, VECTOR_TS, selector_error(selector));
-    if (!descriptor_present(raw))
-        return refuse(s, VECTOR_SS, selector_error(selector));
-    if (descriptor_dpl(raw) != cpl || (selector & SELECTOR_RPL) != cpl)
-        return refuse(s, VECTOR_TS, selector_error(selector));
-    return install(s, SEG_SS, selector, raw);
+    return judge(s, SEG_SS, selector, raw, cpl) && install(s, SEG_SS, selector, raw);
 }
 
 static bool load_data(struct switching *s, enum segment_name name, u16 selector, u32 cpl)
 {
-    u32 rpl = selector & SELECTOR_RPL;
     u64 raw;
 
     if (selector_is_null(selector))
         return true;
-    if (!fetch_descriptor(s, selector, &raw))
-        return false;
-    u32 type = descriptor_type(raw);
-    bool readable = descriptor_is_segment(raw) && (!(type & ACCESS_TYPE_CODE) || (type & ACCESS_TYPE_WRITABLE));
-    bool conforming = (type & ACCESS_TYPE_CODE) && (type & ACCESS_TYPE_EXPAND_DOWN);
-    if (!readable || (!conforming && (descriptor_dpl(raw) < cpl || descriptor_dpl(raw) < rpl)))
-        return refuse(s, VECTOR_TS, selector_error(selector));
-    if (!descriptor_present(raw))
-        return refuse(s, VECTOR_NP, selector_error(selector));
-    return install(s, name, selector, raw);
+    return fetch_descriptor(s, selector, &raw) && judge(s, name, selector, raw, cpl) && install(s, name, selector, raw);
 }
 
 /* SDM "Initializing an 8086 task": selector * 16, 64 KiB, DPL 3. */

@@ -278,7 +278,7 @@ static const char *expected_mnemonic(const struct insn *insn, u32 number)
 {
     static const struct {
         u16 op;
-        const char *names[5];
+        const char *names[9];
     } others[] = {
         {OP_SETCC, {"set"}},
         {OP_CMOVCC, {"cmov"}},
@@ -289,21 +289,24 @@ static const char *expected_mnemonic(const struct insn *insn, u32 number)
         {OP_CBW, {"cbw", "cwde", "cdqe"}},
         {OP_CWD, {"cwd", "cdq", "cqo"}},
         {OP_JCXZ, {"jcxz", "jecxz", "jrcxz"}},
-        {OP_MOVAPS, {"movaps", "movapd", "movdqa"}},
-        {OP_MOVUPS, {"movups", "movupd", "movdqu"}},
+        {OP_MOVAPS, {"movaps", "movapd", "movdqa", "movntps", "movntpd", "movntdq", "movntdqa"}},
+        {OP_MOVUPS, {"movups", "movupd", "movdqu", "lddqu"}},
+        {OP_MOVQ, {"movq", "movntq"}},
+        {OP_MOVSS, {"movss", "movsd"}},
+        {OP_CLFLUSH, {"clflush", "clflushopt"}},
         {OP_MOVD, {"movd", "movq"}},
         {OP_CMPXCHG8B, {"cmpxchg8b", "cmpxchg16b"}},
         {OP_NOP, {"nop", "prefetch", "cldemote", "endbr", "rdssp"}},
     };
     for (u32 i = 0; i < COUNT_OF(others); i++)
         if (others[i].op == insn->op)
-            return number < 5 ? others[i].names[number] : NULL;
+            return number < 9 ? others[i].names[number] : NULL;
     return number ? NULL : op_name(insn->op);
 }
 
 static bool mnemonic_agrees(const struct insn *insn, ZydisMnemonic mnemonic)
 {
-    const char *theirs = ZydisMnemonicGetString(mnemonic);
+    const char *theirs = ZydisMnemonicGetString(mnemonic) + (insn->flags & INSN_VEX ? 1 : 0);
     const char *ours;
     for (u32 i = 0; (ours = expected_mnemonic(insn, i)) != NULL; i++)
         if (strncasecmp(theirs, ours, strlen(ours)) == 0)
@@ -319,6 +322,13 @@ static bool operand_size_matters(const struct insn *insn)
     case OP_MOVUPS:
     case OP_MOVQ:
     case OP_MOVD:
+    case OP_MOVSS:
+    case OP_CRC32:
+    case OP_CLFLUSH:
+    case OP_SGDT:
+    case OP_SIDT:
+    case OP_LGDT:
+    case OP_LIDT:
     case OP_INVLPG:
     case OP_CMPXCHG8B:
     case OP_NOP:

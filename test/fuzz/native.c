@@ -104,7 +104,9 @@ static u64 random_target(void)
 
 static bool op_is_run(u16 op)
 {
-    return interp_handler_of(op) != interp_refused && op != OP_RDTSC && op != OP_RDTSCP;
+    bool system = (op >= OP_JMP_FAR && op <= OP_LTR) || (op >= OP_SMSW && op <= OP_LIDT) ||
+                  (op >= OP_LES && op <= OP_LGS);
+    return interp_handler_of(op) != interp_refused && op != OP_RDTSC && op != OP_RDTSCP && !system;
 }
 
 static u32 put_opcode(u8 *bytes, u32 at, const struct shape *shape)
@@ -180,6 +182,10 @@ static bool generate(struct trial *t)
     /* On AMD F2 and F3 turn LOOPE and LOOPNE into each other. */
     if (op >= OP_LOOP && op <= OP_LOOPNE && (t->insn.flags & (INSN_REP | INSN_REPNE)))
         return false;
+    /* The host's descriptors and its MMX registers are not the trial's. */
+    for (u32 i = 0; i < 2; i++)
+        if (t->insn.operand[i].kind == OPERAND_MMX || (t->insn.operand[0].kind == OPERAND_SEGMENT && op != OP_PUSH))
+            return false;
     return !(branch && wide && (t->insn.flags & INSN_OPERAND_PREFIX));
 }
 
@@ -301,14 +307,16 @@ static enum emul_status interpret(struct trial *t, struct cpu_result *result)
     struct vcpu *v = &host_guest.v;
     struct insn insn;
     memcpy(v->gpr, t->before.gpr, sizeof(v->gpr));
-    memcpy(host_guest.xmm, t->before.xmm, sizeof(host_guest.xmm));
+    for (u32 i = 0; i < 16; i++)
+        memcpy(host_guest.vector[i], t->before.xmm[i], sizeof(t->before.xmm[i]));
     memcpy(host_guest.ram + CODE_GPA + (t->before.rip + code_base - CODE), t->bytes, t->insn.length);
     v->rip = t->before.rip;
     v->rflags = t->before.rflags;
     v->event.valid = false;
     enum emul_status status = emul_step(v, &any, &insn);
     memcpy(result->state.gpr, v->gpr, sizeof(v->gpr));
-    memcpy(result->state.xmm, host_guest.xmm, sizeof(host_guest.xmm));
+    for (u32 i = 0; i < 16; i++)
+        memcpy(result->state.xmm[i], host_guest.vector[i], sizeof(result->state.xmm[i]));
     result->state.rip = v->rip;
     result->state.rflags = v->rflags;
     result->vector = status == EMUL_EVENT ? v->event.vector : 3;

@@ -35,13 +35,13 @@ struct host_guest {
     struct mtrrs mtrrs;
     struct range ram_range;
     struct page_pool pool;
-    u8 *ram;        /* guest-physical 0 */
-    u8 *device;     /* two pages from DEVICE_BASE: the second is trapped */
-    u64 free_table; /* the guest's page tables grow down from here */
-    u64 xmm[16][2];
-    char record[4096]; /* "out 80.1 5;" "in 60.1;" "map d0001010;" */
-    u32 port_value;    /* what ports give; each IN adds one */
-    u64 now, tick;     /* the machine's time, and how much each look at it adds */
+    u8 *ram;                   /* guest-physical 0 */
+    u8 *device;                /* two pages from DEVICE_BASE: the second is trapped */
+    u64 free_table;            /* the guest's page tables grow down from here */
+    u64 vector[16][4], mmx[8]; /* YMM registers, with XMM as their lower half */
+    char record[4096];         /* "out 80.1 5;" "in 60.1;" "map d0001010;" */
+    u32 port_value;            /* what ports give; each IN adds one */
+    u64 now, tick;             /* the machine's time, and how much each look at it adds */
     u64 tsc_aux;
     u64 dr[4];
 };
@@ -79,14 +79,25 @@ static bool guest_msr_write(u32 msr, u64 value)
     return false;
 }
 
-static void guest_xmm_get(u32 index, void *value)
+static void guest_vector_get(u32 index, void *value)
 {
-    memcpy(value, host_guest.xmm[index], 16);
+    if (index >= VECTOR_END)
+        abort();
+    if (index >= VECTOR_MMX)
+        memcpy(value, &host_guest.mmx[index - VECTOR_MMX], 8);
+    else
+        memcpy(value, host_guest.vector[index % 16], index >= VECTOR_YMM ? 32 : 16);
 }
 
-static void guest_xmm_set(u32 index, const void *value)
+static void guest_vector_set(u32 index, const void *value)
 {
-    memcpy(host_guest.xmm[index], value, 16);
+    if (index >= VECTOR_END)
+        abort();
+    if (index >= VECTOR_MMX) {
+        memcpy(&host_guest.mmx[index - VECTOR_MMX], value, 8);
+        return;
+    }
+    memcpy(host_guest.vector[index % 16], value, index >= VECTOR_YMM ? 32 : 16);
 }
 
 static u64 guest_time(void)
@@ -226,8 +237,8 @@ __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, boo
         .port_out = guest_port_out,
         .msr_read = guest_msr_read,
         .msr_write = guest_msr_write,
-        .xmm_get = guest_xmm_get,
-        .xmm_set = guest_xmm_set,
+        .vector_get = guest_vector_get,
+        .vector_set = guest_vector_set,
         .debug_address = guest_debug_address,
         .time = guest_time,
         .guest_ends = guest_ends,
