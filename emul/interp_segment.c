@@ -164,7 +164,7 @@ enum emul_status interp_far(struct interp *in)
     u16 op = in->insn->op;
     s64 size = in->insn->operand_size;
     struct access_span span[2];
-    struct far_target to;
+    struct far_target to = {.raw = 0};
     vcpu_need(v, RARE_PARTS);
     u64 rsp = v->gpr[RSP], top = stack_moved(v, rsp, -2 * size);
     if (v->cr4 & CR4_CET)

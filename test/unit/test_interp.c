@@ -329,6 +329,39 @@ static void mmio_vector(void **state)
     assert_string_equal(host_guest.record, "");
 }
 
+/* What is above the moved bytes, and MMX. */
+static void vector_registers(void **state)
+{
+    v = guest_init(MODE_64, false);
+    v->gpr[RBX] = TRAPPED_BASE;
+    for (u32 i = 0; i < 32; i++)
+        host_guest.device[0x1000 + i] = i;
+    memset(host_guest.vector, 0xee, sizeof(host_guest.vector));
+    expect_done(STEP(0x0f, 0x6f, 0x1b), 3); /* movq mm3, [rbx] */
+    assert_true(host_guest.mmx[3] == 0x0706050403020100);
+    expect_done(STEP(0x0f, 0x7e, 0x5b, 0x20), 4); /* movd [rbx+32], mm3 */
+    assert_memory_equal(host_guest.device + 0x1020, "\0\1\2\3\0", 5);
+    expect_done(STEP(0xf3, 0x0f, 0x10, 0x0b), 4); /* movss xmm1, [rbx] */
+    assert_true(host_guest.vector[1][0] == 0x03020100 && host_guest.vector[1][1] == 0);
+    expect_done(STEP(0xf3, 0x0f, 0x10, 0xd1), 4); /* movss xmm2, xmm1 */
+    assert_true(host_guest.vector[2][0] == 0xeeeeeeee03020100);
+    expect_done(STEP(0x66, 0x0f, 0xe7, 0x53, 0x40), 5); /* movntdq [rbx+64], xmm2 */
+    assert_memory_equal(host_guest.device + 0x1040, host_guest.vector[2], 16);
+    v->gpr[RBX] += 8;
+    expect_event(STEP(0x66, 0x0f, 0xe7, 0x13), VECTOR_GP, 0);
+    v->gpr[RBX] -= 8;
+    v->cr4 |= CR4_OSXSAVE;
+    if (!__builtin_cpu_supports("avx"))
+        return; /* the guest's XCR0 is the machine's: #UD */
+    assert_true(host_guest.vector[1][2] == 0xeeeeeeeeeeeeeeee);
+    expect_done(STEP(0xc5, 0xf8, 0x10, 0x0b), 4); /* vmovups xmm1, [rbx] */
+    assert_true(host_guest.vector[1][1] == 0x0f0e0d0c0b0a0908 && host_guest.vector[1][2] == 0);
+    expect_done(STEP(0xc5, 0x7d, 0x6f, 0x0b), 4); /* vmovdqa ymm9, [rbx] */
+    assert_true(host_guest.vector[9][3] == 0x1f1e1d1c1b1a1918);
+    v->cr0 |= CR0_TS;
+    expect_event(STEP(0xc5, 0xf8, 0x10, 0x0b), VECTOR_NM, -1);
+}
+
 static void own_region(void **state)
 {
     v = guest_init(MODE_64, false);
@@ -560,10 +593,10 @@ int main(void)
         cmocka_unit_test(port_modes),       cmocka_unit_test(port_strings),    cmocka_unit_test(string_faults),
         cmocka_unit_test(string_time),      cmocka_unit_test(string_runs),     cmocka_unit_test(string_runs_are_told),
         cmocka_unit_test(string_real_mode), cmocka_unit_test(mmio_once),       cmocka_unit_test(mmio_vector),
-        cmocka_unit_test(own_region),       cmocka_unit_test(expectations),    cmocka_unit_test(refused),
-        cmocka_unit_test(undecodable),      cmocka_unit_test(fetch_border),    cmocka_unit_test(stack_wrap),
-        cmocka_unit_test(jump_limits),      cmocka_unit_test(time_stamp),      cmocka_unit_test(lock_is_atomic),
-        cmocka_unit_test(every_op),
+        cmocka_unit_test(vector_registers), cmocka_unit_test(own_region),      cmocka_unit_test(expectations),
+        cmocka_unit_test(refused),          cmocka_unit_test(undecodable),     cmocka_unit_test(fetch_border),
+        cmocka_unit_test(stack_wrap),       cmocka_unit_test(jump_limits),     cmocka_unit_test(time_stamp),
+        cmocka_unit_test(lock_is_atomic),   cmocka_unit_test(every_op),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,4 +29,6 @@ void form_run(void);
 #define PAGE 4096u
 extern u8 *device_pages, *plain_pages;
 
+void forms_strings(void); /* strings.c */
+
 #endif

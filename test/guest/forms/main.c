@@ -181,6 +181,10 @@ void guest_main(void)
     device_pages = (u8 *)(device ? number(device) : 0x3000000) - PAGE;
     vectors_on();
     __asm__ volatile("lldt %w0" : : "r"(0)); /* the reset state is an LDT of what lies at 0 */
+    if (option_is("test", "strings")) {
+        forms_strings();
+        return;
+    }
     print("INFO %u forms\n", count_forms());
     for (const struct form *form = forms; form < forms_end; form++)
         if (run_at_all(form))
