@@ -43,6 +43,8 @@ HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/
          emul/interp.c emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
 $(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop \
     -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
+# With a table for its leaves.
+$(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c
