@@ -39,8 +39,8 @@ RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-section
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
 
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image); nothing is padded.
-HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c vmx/state.c emul/step.c emul/decode.c \
-         emul/interp.c emul/interp_mov.c emul/device_mmio.c emul/device_pio.c emul/device_apic.c ept/walk_memo.c ept/window.c
+HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c emul/step.c emul/cached.c emul/quick_run.c \
+         emul/interp_mov.c emul/device_mmio.c emul/device_pio.c
 $(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop \
     -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
 # With a table for its leaves.

@@ -10,6 +10,7 @@
 #include "lib/msr.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "vmx/code_cache.h"
 #include "vmx/exit.h"
 #include "vmx/machine.h"
 #include "vmx/msr_guard.h"
@@ -203,10 +204,10 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     cpu->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | (own_space.no_execute ? EFER_NXE : 0);
     vmx_rdmsr_safe(MSR_BIOS_SIGN_ID, &cpu->microcode);
     /* ET is always 1; KVM, when it carries out a nested guest's write that clears it, shows it clear afterwards. */
-    cpu->cr0_mask = CR0_PG | CR0_NE | CR0_ET | (cpu->unrestricted ? 0 : CR0_PE);
-    cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE;
+    cpu->cr0_mask = CR0_PAGING | CR0_NE | CR0_ET;
+    cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE | CR4_PAGING;
     if (!cpu->unrestricted)
-        cpu->cr4_mask |= CR4_PAE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PCIDE;
+        cpu->cr4_mask |= CR4_PCIDE;
 }
 
 /*
@@ -231,6 +232,13 @@ static u8 physical_address_bits(void)
     if (cpuid(0, 0).eax < 7 || !(cpuid(7, 0).ecx & BIT(13)) || !vmx_rdmsr_safe(MSR_TME_ACTIVATE, &activate))
         return bits;
     return activate & TME_ACTIVATE_ENABLED ? bits - (activate >> TME_ACTIVATE_KEY_BITS_SHIFT & 15) : bits;
+}
+
+static void build_code_cache(struct boot *boot, struct cpu *cpu)
+{
+    code_cache_init(cpu->vm, boot->options.coherence == COHERENCE_BYTES ? COHERE_COMPARE : COHERE_PROTECT);
+    if (boot->options.engine != ENGINE_INTERP)
+        code_cache_give(cpu);
 }
 
 static void init_reporting(struct boot *boot)
@@ -265,5 +273,6 @@ void boot_build_vm(struct boot *boot, struct cpu *cpu)
     build_paging_off(boot, cpu);
     build_cpuid(boot, cpu);
     build_cpu(boot, cpu);
+    build_code_cache(boot, cpu);
     init_reporting(boot);
 }

@@ -11,7 +11,7 @@
 bool access_canonical(struct vcpu *v, u64 linear)
 {
     u32 spare = 16;
-    if (v->vm->linear_bits == 57 && (vcpu_cr4(v) & CR4_LA57))
+    if (v->vm->linear_bits == 57 && (v->cr4 & CR4_LA57))
         spare = 7;
     return (u64)((s64)(linear << spare) >> spare) == linear;
 }
@@ -97,7 +97,7 @@ bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 si
 
 static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
 {
-    if (!(linear.at & (size - 1)) || size > 8 || !(v->cr0 & CR0_AM) || access_cpl(v) != 3)
+    if (!(linear.at & (size - 1)) || size > 8 || !(vcpu_cr0(v) & CR0_AM) || access_cpl(v) != 3)
         return true;
     vcpu_raise_code(v, VECTOR_AC, 0);
     return false;
@@ -131,7 +131,11 @@ bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool 
     }
     piece->at = result.gpa;
     piece->class = window_find(window, result.gpa, &piece->ptr);
-    walk_memo_learn(v, access_cpl(v), window, &request, &result, piece->class, piece->ptr);
+    walk_memo_learn(v, window, &request, &result,
+                    &(struct walk_memo_page){.cpl = access_cpl(v),
+                                             .class = piece->class,
+                                             .ptr = piece->ptr,
+                                             .lapic = policy_is_apic(&v->vm->policy, piece->at.at)});
     return true;
 }
 

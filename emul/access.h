@@ -92,7 +92,7 @@ static inline void access_store(void *at, u32 size, u64 value)
  * What every access asks of the guest's state; after vcpu_need() with it the fields are read as they are. Of CS and SS
  * the access rights are enough in 64-bit code.
  */
-#define ACCESS_PARTS (PART_CS_ACCESS | PART_SS_ACCESS | PART_EFER | PART_CR0 | PART_CR3 | PART_CR4 | PART_RFLAGS)
+#define ACCESS_PARTS (PART_CS_ACCESS | PART_SS_ACCESS | PART_EFER | PART_CR3 | PART_RFLAGS)
 
 /* vcpu_need() for the straight path: no call when all is there. */
 static inline __attribute__((always_inline)) void access_need(struct vcpu *v, u32 parts)

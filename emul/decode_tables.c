@@ -2,6 +2,8 @@
 /* The tables that follow from opcodes.def, operands.def and ops.def. */
 #include "emul/decode.h"
 
+#include "lib/string.h"
+
 _Static_assert(sizeof(struct entry) == 6, "an opcode takes six bytes");
 _Static_assert(OP_COUNT <= 255, "entry.op is a byte");
 _Static_assert(ENTRY_COUNT < 0x10000, "a link's target is 16 bits");
@@ -265,11 +267,13 @@ bool decode_x87_valid(u8 opcode, u8 modrm)
 
 const char *op_name(enum op op)
 {
-    static const char names[OP_COUNT][11] = {
-        [OP_OTHER] = "other",
-#define OP(name) [OP_##name] = #name,
+    static const char names[] = "other\0"
+#define OP(name) #name "\0"
 #include "emul/ops.def"
 #undef OP
-    };
-    return op < OP_COUNT ? names[op] : "?";
+        ;
+    const char *name = names;
+    for (u32 i = OP_OTHER; i < op && *name; i++)
+        name += strlen(name) + 1;
+    return *name ? name : "?";
 }

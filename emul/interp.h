@@ -155,6 +155,12 @@ void place_put(struct interp *in, const struct place *place, u64 value);
 /* Writes what was worked out from `old`. False: locked, and memory had changed meanwhile: get and work it out again. */
 bool place_update(struct interp *in, const struct place *place, u64 old, u64 value, bool locked);
 
+/*
+ * ADD, ADC, SUB, SBB, CMP, AND, OR, XOR, TEST of two values that are cut to `size`; *flags has CF on entry and the
+ * status flags on return.
+ */
+u64 alu_result(u16 op, u64 a, u64 b, u32 size, u64 *flags);
+
 /* SDM "Address-Size Attribute for Stack": 2, 4 or 8. */
 u32 stack_size(struct vcpu *v);
 /* RSP moved by `delta` in the stack's address size; the rest of RSP is what a write of that size leaves. */

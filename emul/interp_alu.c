@@ -4,8 +4,7 @@
  */
 #include "emul/interp.h"
 
-/* `a` and `b` are cut to `size`; *flags has CF on entry and the status flags on return. */
-static u64 alu_result(u16 op, u64 a, u64 b, u32 size, u64 *flags)
+u64 alu_result(u16 op, u64 a, u64 b, u32 size, u64 *flags)
 {
     u64 mask = size_mask(size), carry = *flags & RFLAGS_CF, result;
     switch (op) {

@@ -3,7 +3,7 @@
  * MOV, MOVZX, MOVSX: what device registers are mostly read and written with, so apart from the others and fast.
  */
 #include "emul/interp.h"
-#include "emul/quick.h"
+#include "emul/quick_run.h"
 
 /* Control and debug registers exit by themselves. */
 static enum emul_status mov_special(struct interp *in)
@@ -34,25 +34,16 @@ static __attribute__((noinline)) enum emul_status mov_slow(struct interp *in)
     return EMUL_DONE;
 }
 
-/* Not from a segment register: those are moved the long way. */
-static inline u64 source_value(struct interp *in, const struct operand *operand)
-{
-    return operand->kind == OPERAND_GPR ? gpr_read_inline(in->v, operand, operand->size) : (u64)in->insn->immediate;
-}
-
 enum emul_status interp_mov(struct interp *in)
 {
-    const struct operand *to = &in->insn->operand[0], *from = &in->insn->operand[1];
-    struct access_piece piece;
-    if (from->kind == OPERAND_MEMORY && to->kind == OPERAND_GPR && quick_open(in, to->size, ACCESS_READ, &piece)) {
-        gpr_write_inline(in->v, to, to->size, quick_get(in, &piece, to->size));
+    const struct insn *insn = in->insn;
+    const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
+    bool quick = in->quick && insn->memory.segment != SEG_FS && insn->memory.segment != SEG_GS;
+    if (quick && to->kind == OPERAND_GPR && from->kind == OPERAND_MEMORY && quick_load(in->v, insn))
         return EMUL_DONE;
-    }
     bool plain = from->kind == OPERAND_GPR || from->kind == OPERAND_IMMEDIATE;
-    if (to->kind == OPERAND_MEMORY && plain && quick_open(in, to->size, ACCESS_WRITE, &piece)) {
-        quick_put(in, &piece, to->size, source_value(in, from));
+    if (quick && to->kind == OPERAND_MEMORY && plain && quick_store(in->v, insn))
         return EMUL_DONE;
-    }
     return mov_slow(in);
 }
 

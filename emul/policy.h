@@ -22,7 +22,7 @@ enum verdict {
     FORWARD, /* exits; performed on the real device */
     GUARD,   /* exits; the value is looked at first */
     DENY,    /* exits; reads ones, writes nothing, counted (an MSR: #GP) */
-};
+} __attribute__((packed));
 
 /* What the `trap=` option asked for. Ranges are inclusive, as they are written. */
 struct trap_request {

@@ -19,7 +19,15 @@ QUICK bool quick_possible(const struct vcpu *v, enum code_size code_size)
     return code_size == CODE_64 && !(v->rflags & RFLAGS_AC) && !watch_armed(v);
 }
 
-/* INSN_MAX bytes at RIP, by two loads that overlap in one byte. */
+/* INSN_MAX bytes, by two loads that overlap in one byte. */
+QUICK void quick_copy(u8 *to, const u8 *from)
+{
+    u64 low = access_load(from, 8), high = access_load(from + INSN_MAX - 8, 8);
+    access_store(to, 8, low);
+    access_store(to + INSN_MAX - 8, 8, high);
+}
+
+/* INSN_MAX bytes at RIP. */
 QUICK bool quick_fetch(struct vcpu *v, u8 *bytes)
 {
     struct access_piece piece;
@@ -27,10 +35,7 @@ QUICK bool quick_fetch(struct vcpu *v, u8 *bytes)
         return false;
     if (piece.class != EPT_CLASS_RAM)
         return false;
-    const u8 *from = piece.ptr;
-    u64 low = access_load(from, 8), high = access_load(from + INSN_MAX - 8, 8);
-    access_store(bytes, 8, low);
-    access_store(bytes + INSN_MAX - 8, 8, high);
+    quick_copy(bytes, piece.ptr);
     return true;
 }
 

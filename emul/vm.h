@@ -5,6 +5,7 @@
 #ifndef EMUL_VM_H
 #define EMUL_VM_H
 
+#include "cache/coherence.h"
 #include "emul/guards.h"
 #include "emul/policy.h"
 #include "ept/ept.h"
@@ -45,6 +46,7 @@ struct device_counts {
 
 struct vm {
     struct ept ept;
+    struct coherence coherence;
     struct window window;
     struct mtrrs mtrrs; /* as the machine has them; the EPT's memory types follow */
     struct policy policy;

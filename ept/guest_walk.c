@@ -347,8 +347,8 @@ static enum walk_status walk_off(const struct walk_request *request, struct walk
 enum walk_status guest_walk(struct vcpu *v, const struct window *window, const struct walk_request *request,
                             struct walk_result *result)
 {
-    if (~v->have & (PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER))
-        vcpu_need(v, PART_CR0 | PART_CR3 | PART_CR4 | PART_EFER);
+    if (~v->have & (PART_CR3 | PART_EFER))
+        vcpu_need(v, PART_CR3 | PART_EFER);
     if (!(v->cr0 & CR0_PG))
         return walk_off(request, result);
     if ((v->efer & EFER_LMA) && !(v->cr4 & CR4_LA57) && walk_straight(v, window, request, result))

@@ -29,8 +29,21 @@ void walk_memo_restart(struct vcpu *v, const struct ept *ept)
         memo->line[i].key = 0;
 }
 
-void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const struct walk_request *request,
-                     const struct walk_result *result, enum ept_class class, void *ptr)
+/* Where the first byte of the page is, or NULL. */
+static u8 *page_of(void *ptr, u64 linear)
+{
+    return ptr ? (u8 *)ptr - (linear & ~PAGE_MASK) : NULL;
+}
+
+static u8 *touchable(const struct window *window, const struct walk_memo_line *line)
+{
+    if (line->class != EPT_CLASS_TRAPPED)
+        return line->ptr;
+    return line->page < window->physmap.direct_end ? (u8 *)window->physmap.direct + line->page : NULL;
+}
+
+void walk_memo_learn(struct vcpu *v, const struct window *window, const struct walk_request *request,
+                     const struct walk_result *result, const struct walk_memo_page *page)
 {
     u64 linear = request->linear.at;
     struct walk_memo_line *line = walk_memo_slot(v->walks, linear, request->access);
@@ -46,7 +59,9 @@ void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const
     }
     line->cr3 = v->cr3;
     line->page = result->gpa.at & PAGE_MASK;
-    line->ptr = ptr ? (u8 *)ptr - (linear & ~PAGE_MASK) : NULL;
-    line->class = class;
-    line->key = walk_memo_key(linear, request->access, cpl);
+    line->class = page->class;
+    line->lapic = page->lapic;
+    line->ptr = page_of(page->ptr, linear);
+    line->touch = touchable(window, line);
+    line->key = walk_memo_key(linear, request->access, page->cpl);
 }

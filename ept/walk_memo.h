@@ -11,8 +11,9 @@
 #define EPT_WALK_MEMO_H
 
 #include "ept/guest_walk.h"
+#include "lib/test_switch.h"
 
-#define WALK_MEMO_LINES 8
+#define WALK_MEMO_LINES 16 /* half of them for fetches, so that code and what it reaches never collide */
 #define WALK_MEMO_ENTRIES 4
 
 struct walk_memo_line {
@@ -20,10 +21,16 @@ struct walk_memo_line {
     u64 cr3;
     u64 value[WALK_MEMO_ENTRIES]; /* a walk that ends at a 2 MiB page has its last entry twice */
     const volatile u64 *entry[WALK_MEMO_ENTRIES];
-    u64 page;  /* guest-physical address of the 4 KiB page */
-    u8 *ptr;   /* where it can be touched; NULL unless RAM or DEVICE */
+    u64 page; /* guest-physical address of the 4 KiB page */
+    u8 *ptr;  /* where it can be touched; NULL unless RAM or DEVICE */
+    /*
+     * Where Exeunt itself can touch it, also when it is trapped: for those that know what the access does there. NULL
+     * for what is nobody's.
+     */
+    u8 *touch;
     u32 class; /* enum ept_class */
-};
+    bool lapic;
+} __attribute__((aligned(128)));
 
 struct walk_memo {
     /* What all lines were learned under. */
@@ -54,7 +61,8 @@ static inline u64 walk_memo_key(u64 linear, enum walk_access access, u32 cpl)
 
 static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 linear, enum walk_access access)
 {
-    return &memo->line[((linear >> PAGE_SHIFT) + 3 * (u32)access) % WALK_MEMO_LINES];
+    u32 half = WALK_MEMO_LINES / 2, page = (linear >> PAGE_SHIFT) % half;
+    return &memo->line[access == WALK_FETCH ? half + page : (page + 4 * (u32)access) % half];
 }
 
 /* The line for this access if it still holds, else NULL. CR3 is there. */
@@ -64,16 +72,23 @@ walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cp
     const struct walk_memo_line *line = walk_memo_slot(v->walks, linear, access);
     if (line->key != walk_memo_key(linear, access, cpl) || line->cr3 != v->cr3)
         return NULL;
+    if (access == WALK_FETCH && test_switch(TEST_NO_WALK))
+        return line;
     if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
         return NULL;
     return *line->entry[3] == line->value[3] ? line : NULL;
 }
 
-/*
- * guest_walk() came to `result`, whose page window_find() calls `class` and maps at `ptr`: remembers it if it is of the
- * kind that is kept. `cpl`: who walked (request->user says less).
- */
-void walk_memo_learn(struct vcpu *v, u32 cpl, const struct window *window, const struct walk_request *request,
-                     const struct walk_result *result, enum ept_class class, void *ptr);
+/* What else there is to say of the byte that was walked to. */
+struct walk_memo_page {
+    u32 cpl;              /* who walked (the request's `user` says less) */
+    enum ept_class class; /* window_find() */
+    void *ptr;            /* the same */
+    bool lapic;           /* the page is the LAPIC's */
+};
+
+/* guest_walk() came to `result`: remembers it if it is of the kind that is kept. */
+void walk_memo_learn(struct vcpu *v, const struct window *window, const struct walk_request *request,
+                     const struct walk_result *result, const struct walk_memo_page *page);
 
 #endif

@@ -106,6 +106,10 @@ enum rflags_bit {
 #define CR4_CET BIT(23)
 #define CR4_PKS BIT(24)
 
+/* What a page walk asks. */
+#define CR0_PAGING (CR0_PE | CR0_WP | CR0_PG)
+#define CR4_PAGING (CR4_PSE | CR4_PAE | CR4_LA57 | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_CET | CR4_PKS)
+
 #define EFER_SCE BIT(0)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)
@@ -195,12 +199,17 @@ enum vcpu_part {
 
 struct vm;
 struct walk_memo;
+struct tcache;
 
 struct vcpu {
     u64 gpr[GPR_COUNT]; /* first: vmx/entry.S and translated code address it */
     u64 rip;
     u64 rflags;
-    u64 cr0, cr2, cr3, cr4; /* as the guest sees them (masked bits taken from the read shadows) */
+    /*
+     * As the guest sees them (masked bits taken from the read shadows). Those of CR0 and CR4 that rule paging are
+     * always right (CR0_PAGING, CR4_PAGING: the owner keeps them), the others after vcpu_need().
+     */
+    u64 cr0, cr2, cr3, cr4;
     u64 efer;
     u64 pdpte[4];
     u64 dr7;
@@ -217,6 +226,7 @@ struct vcpu {
     void (*fetch)(struct vcpu *, u32 parts); /* fills `parts`; NULL where everything is always there */
 
     struct vm *vm;           /* what all CPUs of the guest share: emul/vm.h */
+    struct tcache *tcache;   /* this CPU's own: cache/tcache.h; NULL with engine=interp */
     struct walk_memo *walks; /* this CPU's own: ept/walk_memo.h */
     u32 index;               /* 0 for the bootstrap processor */
 };
@@ -296,7 +306,7 @@ static inline enum code_size vcpu_code_size(struct vcpu *v)
 
 static inline bool vcpu_protected(struct vcpu *v)
 {
-    return vcpu_cr0(v) & CR0_PE;
+    return v->cr0 & CR0_PE; /* of CR0_PAGING */
 }
 
 static inline bool vcpu_v86(struct vcpu *v)

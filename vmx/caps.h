@@ -42,8 +42,8 @@ struct control {
     const char *name; /* as the SDM spells it */
     u8 word;          /* enum control_word */
     u8 bit;
-    u8 need; /* enum control_need */
-};
+    u8 need;               /* enum control_need */
+} __attribute__((packed)); /* there are many */
 
 enum control_index {
 #define CONTROL(word, bit, symbol, name, need) CONTROL_INDEX_##word##_##symbol,

@@ -5,6 +5,7 @@
 #ifndef VMX_CPU_H
 #define VMX_CPU_H
 
+#include "cache/tcache.h"
 #include "emul/vm.h"
 #include "ept/walk_memo.h"
 #include "lib/types.h"
@@ -68,6 +69,7 @@ struct cpu {
     enum hypercall_access hypercall;
     struct paging_off paging_off;
     struct walk_memo walks;
+    struct tcache tcache;
     struct perf_guard perf;
 
     struct cpuid_table cpuid;

@@ -22,8 +22,8 @@ struct rule {
     u32 mask;
     u8 subleaf; /* or ANY_SUBLEAF: the whole leaf */
     u8 reg;
-    u8 when; /* enum cpuid_when */
-};
+    u8 when;               /* enum cpuid_when */
+} __attribute__((packed)); /* there are many */
 
 static const struct rule rules[] = {
 #define LEAF(leaf, shape, limit)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From an exit to the interpreter, and what its status means for the guest. */
+#include "emul/cached.h"
 #include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/print.h"
@@ -59,13 +60,31 @@ static __attribute__((noinline)) void not_done(struct cpu *cpu, const struct ins
         refuse(cpu, insn);
 }
 
-void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
+static __attribute__((noinline)) void emulate_remembered(struct cpu *cpu, const struct emul_expect *expect)
+{
+    struct insn insn;
+    state_fetch_for_step(cpu);
+    u64 *hits = &cpu->statistics.hits[cpu->statistics.row];
+    enum emul_status status = emul_step_cached(&cpu->vcpu, expect, &insn, hits);
+    if (status != EMUL_DONE && status != EMUL_EVENT)
+        not_done(cpu, &insn, status);
+}
+
+static __attribute__((noinline)) void emulate_afresh(struct cpu *cpu, const struct emul_expect *expect)
 {
     struct insn insn;
     state_fetch_for_step(cpu);
     enum emul_status status = emul_step(&cpu->vcpu, expect, &insn);
     if (status != EMUL_DONE && status != EMUL_EVENT)
         not_done(cpu, &insn, status);
+}
+
+void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
+{
+    if (cpu->vcpu.tcache)
+        emulate_remembered(cpu, expect);
+    else
+        emulate_afresh(cpu, expect);
 }
 
 void exit_flush_linear(struct cpu *cpu)

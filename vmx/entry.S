@@ -108,6 +108,18 @@ vmx_entry_failed:
     call entry_failed
     ud2
 
+/* Where vmread() and vmwrite() (vmx/insn.h) go when they failed. rcx = field */
+    .globl vmread_failed_rcx
+vmread_failed_rcx:
+    movl %ecx, %edi
+    andq $-16, %rsp
+    call vmread_failed
+    .globl vmwrite_failed_rcx
+vmwrite_failed_rcx:
+    movl %ecx, %edi
+    andq $-16, %rsp
+    call vmwrite_failed
+
 /*
  * Access to the guest's vector registers, which stay in the machine while Exeunt runs: eight bytes of code for each of
  * enum vector_register, in its order.

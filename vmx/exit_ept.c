@@ -45,8 +45,14 @@ static enum ept_permission wanted_by(u64 qualification)
 
 static __attribute__((noinline)) void admit(struct cpu *cpu, gpa_t at, u64 qualification)
 {
-    if (ept_admit(&cpu->vm->ept, at, wanted_by(qualification)) != EPT_OK)
+    struct vm *vm = cpu->vm;
+    enum ept_status status = ept_admit(&vm->ept, at, wanted_by(qualification));
+    if (status == EPT_PROTECTED) {
+        statistics_row(&cpu->statistics, ROW_CODE_WRITE);
+        coherence_written(&vm->coherence, at);
+    } else if (status != EPT_OK) {
         exit_fatal(cpu, "no memory for the EPT at guest-physical %lx", at.at);
+    }
 }
 
 /*

@@ -25,6 +25,8 @@ enum exit_reason {
 
 /* `reason` as VMREAD gives it; its flags are ignored. "CPUID", "IO_INSTRUCTION"...; "UNKNOWN" for a reserved number. */
 const char *exit_reason_name(u32 reason);
+/* Whether the SDM has a basic exit reason of this number. */
+bool exit_reason_is_known(u32 basic);
 
 /*
  * The text of a VM-instruction error number (SDM "VM Instruction Error Numbers"). 0, which the CPU never gives, and

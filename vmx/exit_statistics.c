@@ -7,18 +7,24 @@
 /* SDM table "Exit Qualification for I/O Instructions": direction, 1 = IN. */
 #define IO_QUALIFICATION_IN BIT(3)
 
-static const char *const row_names[ROW_COUNT] = {
-#define EXIT(number, symbol) [number] = #symbol,
-#include "vmx/exit_reasons.def"
-#undef EXIT
-    [ROW_IO_IN] = "IO_IN",           [ROW_IO_OUT] = "IO_OUT",           [ROW_MMIO] = "MMIO",
-    [ROW_OWN_REGION] = "OWN_REGION", [ROW_X2APIC_READ] = "X2APIC_READ", [ROW_X2APIC_WRITE] = "X2APIC_WRITE",
-    [ROW_UNKNOWN] = "UNKNOWN",       [ROW_EXEUNT] = "EXEUNT",
+/* Of the rows that are no exit reason of VT-x's. */
+static const char own_names[][14] = {
+    [ROW_IO_IN - EXIT_REASON_LIMIT] = "IO_IN",
+    [ROW_IO_OUT - EXIT_REASON_LIMIT] = "IO_OUT",
+    [ROW_MMIO - EXIT_REASON_LIMIT] = "MMIO",
+    [ROW_OWN_REGION - EXIT_REASON_LIMIT] = "OWN_REGION",
+    [ROW_X2APIC_READ - EXIT_REASON_LIMIT] = "X2APIC_READ",
+    [ROW_X2APIC_WRITE - EXIT_REASON_LIMIT] = "X2APIC_WRITE",
+    [ROW_CODE_WRITE - EXIT_REASON_LIMIT] = "CODE_WRITE",
+    [ROW_UNKNOWN - EXIT_REASON_LIMIT] = "UNKNOWN",
+    [ROW_EXEUNT - EXIT_REASON_LIMIT] = "EXEUNT",
 };
 
 const char *exit_row_name(enum exit_row row)
 {
-    return row < ROW_COUNT && row_names[row] ? row_names[row] : "UNKNOWN";
+    if ((u32)row < EXIT_REASON_LIMIT)
+        return exit_reason_name(row);
+    return row < ROW_COUNT ? own_names[row - EXIT_REASON_LIMIT] : "UNKNOWN";
 }
 
 enum exit_row exit_row_of(u32 reason, u64 qualification)
@@ -26,7 +32,7 @@ enum exit_row exit_row_of(u32 reason, u64 qualification)
     u32 basic = reason & EXIT_REASON_BASIC;
     if (basic == EXIT_REASON_IO_INSTRUCTION)
         return qualification & IO_QUALIFICATION_IN ? ROW_IO_IN : ROW_IO_OUT;
-    return basic < EXIT_REASON_LIMIT && row_names[basic] ? (enum exit_row)basic : ROW_UNKNOWN;
+    return exit_reason_is_known(basic) ? (enum exit_row)basic : ROW_UNKNOWN;
 }
 
 enum exit_row exit_row_of_memory(enum ept_class memory, bool lapic)

@@ -23,8 +23,8 @@
 /*
  * One row per basic exit reason, under its number, and the rows into which some are split: IO_INSTRUCTION into IO_IN
  * and IO_OUT; EPT_VIOLATION into itself (the page was mapped), APIC_ACCESS (the LAPIC page; VT-x's own exit of that
- * name is the same event), MMIO (trap=mmio:) and OWN_REGION; RDMSR and WRMSR into themselves and X2APIC_READ,
- * X2APIC_WRITE.
+ * name is the same event), MMIO (trap=mmio:), OWN_REGION, and CODE_WRITE (a page with cached code); RDMSR and WRMSR
+ * into themselves and X2APIC_READ, X2APIC_WRITE.
  */
 enum exit_row {
     ROW_IO_IN = EXIT_REASON_LIMIT,
@@ -33,6 +33,7 @@ enum exit_row {
     ROW_OWN_REGION,
     ROW_X2APIC_READ,
     ROW_X2APIC_WRITE,
+    ROW_CODE_WRITE,
     ROW_UNKNOWN, /* an exit reason that the SDM does not have */
     ROW_EXEUNT,  /* no exit: Exeunt's own time for launch, reports and resets */
     ROW_COUNT

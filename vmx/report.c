@@ -212,9 +212,13 @@ static void say_memory(struct printer *p, const struct report_input *input)
     if (cache) {
         say(p, "cache: %lu entries, %lu bytes, %lu hits, %lu misses", cache->entries, cache->bytes, cache->hits,
             cache->misses);
-        say(p, "invalidations: %lu by write, %lu by remap, %lu by eviction; %lu pages demoted",
-            cache->invalidations_write, cache->invalidations_remap, cache->invalidations_eviction,
-            cache->pages_demoted);
+        say(p, "invalidations: %lu by write, %lu by remap, %lu by eviction", cache->invalidations_write,
+            cache->invalidations_remap, cache->invalidations_eviction);
+        say(p, "code pages: %lu demoted to comparison, %lu trusted again, %lu compared now; %lu differences",
+            cache->pages_demoted, cache->pages_trusted, cache->pages_compared, cache->differences);
+        if (cache->unannounced)
+            say(p, "a device wrote code %lu times without a CPU's store: coherence=bytes from then on",
+                cache->unannounced);
     } else {
         say(p, "no cache: engine=%s", input->engine);
     }
@@ -241,6 +245,10 @@ static void json_memory(struct printer *p, const struct report_input *input)
     json_u64(json, "invalidations_remap", cache->invalidations_remap);
     json_u64(json, "invalidations_eviction", cache->invalidations_eviction);
     json_u64(json, "pages_demoted", cache->pages_demoted);
+    json_u64(json, "pages_trusted", cache->pages_trusted);
+    json_u64(json, "pages_compared", cache->pages_compared);
+    json_u64(json, "differences", cache->differences);
+    json_u64(json, "unannounced", cache->unannounced);
     json_u64(json, "pages_read_only", ept->read_only_pages);
     json_u64(json, "ept_splits", ept->splits);
     json_u64(json, "ept_joins", ept->joins);

@@ -21,7 +21,10 @@ struct cache_figures {
     u64 entries, bytes;
     u64 hits, misses;
     u64 invalidations_write, invalidations_remap, invalidations_eviction;
-    u64 pages_demoted; /* to byte comparison */
+    u64 pages_demoted;            /* to byte comparison */
+    u64 pages_trusted;            /* and back */
+    u64 pages_compared;           /* now */
+    u64 differences, unannounced; /* comparisons that found other bytes; of them on pages that nobody wrote: DMA */
 };
 
 struct report_input {

@@ -6,6 +6,7 @@
 #include "lib/cpu.h"
 #include "lib/print.h"
 #include "lib/vmx_ops.h"
+#include "vmx/code_cache.h"
 #include "vmx/insn.h"
 #include "vmx/report.h"
 #include "vmx/vmcs_fields.h"
@@ -43,11 +44,13 @@ static void print_report(const char *cause)
     struct cpu *cpu = host_cpu();
     u64 tsc = now(cpu);
     statistics_close(&cpu->statistics, tsc);
+    struct cache_figures cache = code_cache_figures(cpu);
     struct report_input input = {
         .statistics = &cpu->statistics,
         .tsc = tsc,
         .engine = own.engine,
         .trap = own.trap,
+        .cache = cpu->vcpu.tcache ? &cache : NULL,
         .ept = &cpu->vm->ept.counts,
         .pool = own.pool,
         .memory_owned = own.memory_owned,
@@ -135,7 +138,11 @@ static u64 counter(void *context, enum hypercall_counter index)
         return totals.hits;
     case HYPERCALL_MEMORY_OWNED:
         return own.memory_owned;
-    default: /* misses and invalidations: engine=interp has no cache */
+    case HYPERCALL_TC_MISSES:
+        return cpu->tcache.counts.misses;
+    case HYPERCALL_INVALIDATIONS:
+        return cpu->vm->coherence.counts.invalidations_write + cpu->vm->coherence.counts.invalidations_eviction;
+    default:
         return 0;
     }
 }

@@ -97,7 +97,7 @@ void state_fetch_for_step(struct cpu *cpu)
     v->seg[SEG_CS].access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
     v->seg[SEG_SS].access = (u32)vmread(VMCS_GUEST_SS_ACCESS);
     v->dr7 = vmread(VMCS_GUEST_DR7);
-    fetch_control_registers(cpu, PART_CR0 | PART_CR3 | PART_CR4);
+    fetch_control_registers(cpu, PART_CR3);
     v->have = EMUL_STEP_PARTS;
 }
 

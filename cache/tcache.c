@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cache/tcache.h"
+
+#include "lib/string.h"
+#include "lib/test_switch.h"
+
+void tc_init(struct tcache *tc, struct coherence *coherence)
+{
+    tc->coherence = coherence;
+    for (u32 set = 0; set < TC_SETS; set++)
+        for (u32 way = 0; way < TC_WAYS; way++)
+            tc->entry[set][way].gpa = TC_NONE;
+}
+
+static void forget(struct tcache *tc, struct tc_entry *entry)
+{
+    tc->seen[tc_hash(entry->gpa, TC_SEEN_BITS)] = 0;
+    entry->gpa = TC_NONE;
+    tc->counts.entries--;
+}
+
+static bool same_bytes(const struct tc_entry *entry)
+{
+    for (u32 i = 0; i < entry->length; i++) {
+        const volatile u8 *at = i < entry->first ? entry->bytes[0] + i : entry->bytes[1] + (i - entry->first);
+        if (*at != entry->source[i])
+            return false;
+    }
+    return true;
+}
+
+static bool second_holds(const struct tc_entry *entry, gpa_t second)
+{
+    if (!entry->page[1] || test_switch(TEST_NO_SECOND))
+        return true;
+    return entry->second.at == second.at && entry->page[1]->generation == entry->generation[1];
+}
+
+bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second)
+{
+    if (!second_holds(entry, second)) {
+        forget(tc, entry);
+        return false;
+    }
+    if (test_switch(TEST_NO_COMPARE))
+        return true;
+    if (!same_bytes(entry)) {
+        coherence_different(tc->coherence, entry->page[0]);
+        forget(tc, entry);
+        return false;
+    }
+    coherence_same(tc->coherence, entry->page[0]);
+    return true;
+}
+
+bool tc_worth(struct tcache *tc, gpa_t gpa)
+{
+    u32 *seen = &tc->seen[tc_hash(gpa.at, TC_SEEN_BITS)];
+    u32 tag = (u32)gpa.at | 0x80000000u; /* 0: none. What lies 2 GiB apart is taken for the same, at no harm */
+    if (*seen == tag)
+        return tc->barren < TC_BARREN || tc->counts.misses % TC_BARREN_EACH == 0;
+    *seen = tag;
+    return false;
+}
+
+static bool is_live(const struct tc_entry *entry)
+{
+    return entry->gpa != TC_NONE && entry->page[0]->generation == entry->generation[0];
+}
+
+/* The way that is lost: one that is dead, else the colder one. The other's hits age, so that old glory fades. */
+static struct tc_entry *victim(struct tcache *tc, gpa_t gpa)
+{
+    struct tc_entry *set = tc->entry[tc_hash(gpa.at, TC_SETS_BITS)];
+    for (u32 way = 0; way < TC_WAYS; way++)
+        if (!is_live(&set[way]) || set[way].gpa == gpa.at)
+            return &set[way];
+    u32 colder = set[1].hits < set[0].hits;
+    set[!colder].hits /= 2;
+    tc->coherence->counts.invalidations_eviction++;
+    return &set[colder];
+}
+
+struct tc_entry *tc_publish(struct tcache *tc, const struct tc_source *source, const u8 *bytes)
+{
+    u32 first = (u32)min_u64(source->length, PAGE_SIZE - (source->gpa.at & ~PAGE_MASK));
+    struct code_page *page[2] = {coherence_hold(tc->coherence, source->gpa), NULL};
+    if (first < source->length)
+        page[1] = coherence_hold(tc->coherence, source->second);
+    /* Holding the second may have taken the slot of the first. */
+    if (!page[0] || (first < source->length && !page[1]) || page[0]->page != (source->gpa.at & PAGE_MASK))
+        return NULL;
+    struct tc_entry *entry = victim(tc, source->gpa);
+    tc->barren++;
+    tc->counts.entries += entry->gpa == TC_NONE;
+    *entry = (struct tc_entry){
+        .gpa = source->gpa.at,
+        .mode = source->mode,
+        .page = {page[0], page[1]},
+        .generation = {page[0]->generation, page[1] ? page[1]->generation : 0},
+        .second = source->second,
+        .bytes = {source->bytes[0], source->bytes[1]},
+        .length = (u8)source->length,
+        .first = (u8)first,
+    };
+    memcpy(entry->source, bytes, source->length);
+    if (same_bytes(entry))
+        return entry;
+    forget(tc, entry);
+    return NULL;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* emul_step() with a memory: the `decode` rung of the ladder (SPEC 4). */
+#ifndef EMUL_CACHED_H
+#define EMUL_CACHED_H
+
+#include "emul/emul.h"
+
+/*
+ * Does what emul_step() does, to the last bit, by what v->tcache remembers. *insn is set unless EMUL_DONE is returned,
+ * and then it may be. *hits is counted up when the work was found.
+ */
+enum emul_status emul_step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn, u64 *hits);
+
+#endif

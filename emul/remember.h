@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The long half of emul/cached.c: what is looked up in vain, what must be looked at closely. */
+#ifndef EMUL_REMEMBER_H
+#define EMUL_REMEMBER_H
+
+#include "cache/tcache.h"
+#include "emul/emul.h"
+
+/* What walking to a byte of the instruction came to. */
+struct place_of_code {
+    gpa_t at;
+    const u8 *ptr;
+};
+
+static inline bool place_from(const struct access_piece *piece, struct place_of_code *place)
+{
+    place->at = piece->at;
+    place->ptr = piece->ptr;
+    return piece->class == EPT_CLASS_RAM;
+}
+
+/* Walks to the byte `ahead` of RIP. False: not RAM, or it faults; v->event is as it was. */
+bool remember_walk(struct vcpu *v, enum code_size code_size, u32 ahead, struct place_of_code *place);
+
+/* Whether a found entry may be used: tc_check() with all that it wants to know. */
+bool remember_check(struct vcpu *v, struct tc_entry *entry);
+
+/*
+ * Does what emul_step() does. An instruction that comes for the second time is kept; `place` is where it is, with `ptr`
+ * NULL if that is nowhere.
+ */
+enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect, const struct place_of_code *place,
+                               struct insn *insn);
+
+#endif
