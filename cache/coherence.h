@@ -15,8 +15,8 @@
 #define CODE_PAGE_SLOTS 256 /* a power of two */
 #define CODE_PAGE_WAYS 4
 
-/* Writes within WRITE_WINDOW ticks after which a page is compared; comparisons without a difference until it is trusted
- * again, doubled each time that it was trusted in vain. */
+/* Writes, each at most WRITE_WINDOW ticks after the one before, after which a page is compared; comparisons without a
+ * difference until it is trusted again, doubled each time that it was trusted in vain. */
 #define WRITES_BEFORE_COMPARING 3
 #define CALM_BEFORE_TRUST 1024
 #define WRITE_WINDOW 1000000000ull
@@ -33,8 +33,8 @@ struct code_page {
     u32 generation; /* of the work that counts; never goes back, so the slot may change its page */
     u8 state;       /* enum code_page_state */
     u8 patience;    /* how often CALM_BEFORE_TRUST is doubled */
-    u16 writes;     /* within the window that began at `written` */
-    u64 written;    /* TSC */
+    u16 writes;     /* WRITES_BEFORE_COMPARING counts them */
+    u64 written;    /* the last of them: TSC */
     u32 calm;       /* comparisons that found no difference */
     u32 works;      /* published since the generation began: for the counts */
 };

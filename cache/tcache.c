@@ -19,14 +19,16 @@ static void forget(struct tcache *tc, struct tc_entry *entry)
     tc->counts.entries--;
 }
 
-static bool same_bytes(const struct tc_entry *entry)
+/* How many bytes are the same before one differs; entry->length: all. */
+static u32 same_bytes(const struct tc_entry *entry)
 {
-    for (u32 i = 0; i < entry->length; i++) {
+    u32 i = 0;
+    for (; i < entry->length; i++) {
         const volatile u8 *at = i < entry->first ? entry->bytes[0] + i : entry->bytes[1] + (i - entry->first);
         if (*at != entry->source[i])
-            return false;
+            break;
     }
-    return true;
+    return i;
 }
 
 static bool second_holds(const struct tc_entry *entry, gpa_t second)
@@ -44,8 +46,9 @@ bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second)
     }
     if (test_switch(TEST_NO_COMPARE))
         return true;
-    if (!same_bytes(entry)) {
-        coherence_different(tc->coherence, entry->page[0]);
+    u32 same = same_bytes(entry);
+    if (same < entry->length) {
+        coherence_different(tc->coherence, entry->page[same >= entry->first]);
         forget(tc, entry);
         return false;
     }
@@ -104,7 +107,7 @@ struct tc_entry *tc_publish(struct tcache *tc, const struct tc_source *source, c
         .first = (u8)first,
     };
     memcpy(entry->source, bytes, source->length);
-    if (same_bytes(entry))
+    if (same_bytes(entry) == entry->length)
         return entry;
     forget(tc, entry);
     return NULL;
