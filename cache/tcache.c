@@ -12,9 +12,21 @@ void tc_init(struct tcache *tc, struct coherence *coherence)
             tc->entry[set][way].gpa = TC_NONE;
 }
 
+static struct tc_seen *seen_of(struct tcache *tc, u64 gpa)
+{
+    return &tc->seen[tc_hash(gpa, TC_SEEN_BITS)];
+}
+
+/* 0 is no tag. What lies 2 GiB apart is taken for the same, at no harm. */
+static u32 tag_of(u64 gpa)
+{
+    return (u32)gpa | 0x80000000u;
+}
+
+/* Something else is there now: it may well change again. */
 static void forget(struct tcache *tc, struct tc_entry *entry)
 {
-    tc->seen[tc_hash(entry->gpa, TC_SEEN_BITS)] = 0;
+    *seen_of(tc, entry->gpa) = (struct tc_seen){tag_of(entry->gpa), TC_WAIT_AFTER_CHANGE};
     entry->gpa = TC_NONE;
     tc->counts.entries--;
 }
@@ -58,12 +70,17 @@ bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second)
 
 bool tc_worth(struct tcache *tc, gpa_t gpa)
 {
-    u32 *seen = &tc->seen[tc_hash(gpa.at, TC_SEEN_BITS)];
-    u32 tag = (u32)gpa.at | 0x80000000u; /* 0: none. What lies 2 GiB apart is taken for the same, at no harm */
-    if (*seen == tag)
-        return tc->barren < TC_BARREN || tc->counts.misses % TC_BARREN_EACH == 0;
-    *seen = tag;
-    return false;
+    struct tc_seen *seen = seen_of(tc, gpa.at);
+    u32 tag = tag_of(gpa.at);
+    if (seen->tag != tag) {
+        *seen = (struct tc_seen){tag, 0};
+        return false;
+    }
+    if (seen->wait) {
+        seen->wait--;
+        return false;
+    }
+    return tc->fruitless < TC_BARREN || tc->fruitless % TC_BARREN_EACH == 0;
 }
 
 static bool is_live(const struct tc_entry *entry)
@@ -94,7 +111,6 @@ struct tc_entry *tc_publish(struct tcache *tc, const struct tc_source *source, c
     if (!page[0] || (first < source->length && !page[1]) || page[0]->page != (source->gpa.at & PAGE_MASK))
         return NULL;
     struct tc_entry *entry = victim(tc, source->gpa);
-    tc->barren++;
     tc->counts.entries += entry->gpa == TC_NONE;
     *entry = (struct tc_entry){
         .gpa = source->gpa.at,

@@ -20,9 +20,17 @@
 #define TC_BYTES 16
 #define TC_WORK 96 /* bytes of a caller's work */
 
-/* So many entries without a hit, and only each so-many-th is still made. */
-#define TC_BARREN TC_SETS
+/*
+ * A guest that never hits must not pay for it. After so many misses in a row the cache rests: it is asked for each
+ * TC_REST_EACH-th exit only, until it hits; and after as many as it has entries, few new ones are made.
+ */
+#define TC_REST 256
+#define TC_REST_EACH 4
+#define TC_BARREN (TC_SETS * TC_WAYS)
 #define TC_BARREN_EACH 64
+
+/* How often an address is met without being kept after its bytes were found changed. */
+#define TC_WAIT_AFTER_CHANGE 64
 
 /* Supervisor code is compared on every so many hits (SPEC 5.3): a power of two. */
 #define TC_COMPARE_EACH 64
@@ -47,11 +55,18 @@ struct tc_counts {
     u64 misses, entries;
 };
 
+struct tc_seen {
+    u32 tag;
+    u32 wait; /* so many times more it is not worth an entry */
+};
+
 struct tcache {
     struct coherence *coherence;
     struct tc_counts counts;
-    u32 barren;        /* entries made since the last hit */
-    u32 seen[TC_SEEN]; /* addresses that exited once: what exits only once is not worth an entry */
+    u32 fruitless; /* misses since the last hit */
+    u32 turn;
+    /* Addresses that exited once: what exits only once is not worth an entry, nor is what has just changed. */
+    struct tc_seen seen[TC_SEEN];
     struct tc_entry entry[TC_SETS][TC_WAYS];
 };
 
@@ -83,6 +98,12 @@ bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second);
 static inline bool tc_must_check(const struct tcache *tc, struct tc_entry *entry, bool user)
 {
     return ++entry->hits % TC_COMPARE_EACH == 0 || user || entry->page[1] || coherence_compares(entry->page[0]);
+}
+
+/* Whether this exit is to be handled as if there were no cache. */
+static inline bool tc_rests(struct tcache *tc)
+{
+    return tc->fruitless > TC_REST && ++tc->turn % TC_REST_EACH;
 }
 
 /*

@@ -43,22 +43,22 @@ enum emul_status emul_step_cached(struct vcpu *v, const struct emul_expect *expe
     enum code_size code_size = step_code_size(v);
     if (!find_code(v, code_size, &place)) {
         place.ptr = NULL;
-        return remember_step(v, expect, &place, insn);
+        return remember_step(v, expect, place, insn);
     }
     struct tc_entry *entry = tc_find(tc, place.at, code_size);
     if (!entry || (tc_must_check(tc, entry, access_cpl(v) == 3) && !remember_check(v, entry)))
-        return remember_step(v, expect, &place, insn);
+        return remember_step(v, expect, place, insn);
     const struct insn *known = (const struct insn *)entry->work;
     quick_run *run = entry->run;
     if (run && expect->kind == EXPECT_MEMORY && quick_runs(v) && run(v, known)) {
         retire_quickly(v, known);
         ++*hits;
-        tc->barren = 0;
+        tc->fruitless = 0;
         return EMUL_DONE;
     }
     if (!is_expected(v, expect, known))
-        return remember_step(v, expect, &place, insn); /* what is in memory decides */
+        return remember_step(v, expect, place, insn); /* what is in memory decides */
     ++*hits;
-    tc->barren = 0;
+    tc->fruitless = 0;
     return perform_known(v, known, insn);
 }

@@ -44,20 +44,20 @@ bool remember_check(struct vcpu *v, struct tc_entry *entry)
 }
 
 /* Keeps what was decoded, if the bytes are still those once nobody can write them unseen. */
-static void publish(struct vcpu *v, const struct place_of_code *place, const u8 *bytes, const struct insn *insn)
+static void publish(struct vcpu *v, struct place_of_code place, const u8 *bytes, const struct insn *insn)
 {
-    struct place_of_code second = {.at = place->at};
-    u32 in_page = PAGE_SIZE - (place->at.at & ~PAGE_MASK);
+    struct place_of_code second = {.at = place.at};
+    u32 in_page = PAGE_SIZE - (place.at.at & ~PAGE_MASK);
     if (insn->op == OP_OTHER)
         return;
     if (in_page < insn->length && !remember_walk(v, (enum code_size)insn->code_size, in_page, &second))
         return;
     struct tc_source source = {
-        .gpa = place->at,
+        .gpa = place.at,
         .second = second.at,
         .mode = insn->code_size,
         .length = insn->length,
-        .bytes = {place->ptr, second.ptr},
+        .bytes = {place.ptr, second.ptr},
     };
     struct tc_entry *entry = tc_publish(v->tcache, &source, bytes);
     if (!entry)
@@ -67,21 +67,22 @@ static void publish(struct vcpu *v, const struct place_of_code *place, const u8 
 }
 
 /* All the bytes there can be, from where the walk led to: no second walk. */
-static bool read_here(const struct place_of_code *place, u8 *bytes)
+static bool read_here(struct place_of_code place, u8 *bytes)
 {
-    if (!place->ptr || (place->at.at & ~PAGE_MASK) > PAGE_SIZE - INSN_MAX)
+    if (!place.ptr || (place.at.at & ~PAGE_MASK) > PAGE_SIZE - INSN_MAX)
         return false;
-    quick_copy(bytes, place->ptr);
+    quick_copy(bytes, place.ptr);
     return true;
 }
 
-enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect, const struct place_of_code *place,
+enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place,
                                struct insn *insn)
 {
     u8 bytes[INSN_WINDOW];
     enum code_size code_size = step_code_size(v);
     enum emul_status status;
     v->tcache->counts.misses++;
+    v->tcache->fruitless++;
     if (!read_here(place, bytes) || insn_decode_padded(bytes, INSN_MAX, code_size, insn) != DECODE_OK) {
         status = step_decode(v, expect, bytes, insn);
         if (status != EMUL_DONE)
@@ -89,7 +90,7 @@ enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect,
     }
     if (!is_expected(v, expect, insn))
         return EMUL_MISMATCH;
-    if (place->ptr && tc_worth(v->tcache, place->at))
+    if (place.ptr && tc_worth(v->tcache, place.at))
         publish(v, place, bytes, insn);
     return perform(v, insn);
 }

@@ -13,7 +13,7 @@
 #include "ept/guest_walk.h"
 #include "lib/test_switch.h"
 
-#define WALK_MEMO_LINES 16 /* half of them for fetches, so that code and what it reaches never collide */
+#define WALK_MEMO_LINES 32 /* half of them for fetches, so that code and what it reaches never collide */
 #define WALK_MEMO_ENTRIES 4
 
 struct walk_memo_line {
@@ -62,7 +62,7 @@ static inline u64 walk_memo_key(u64 linear, enum walk_access access, u32 cpl)
 static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 linear, enum walk_access access)
 {
     u32 half = WALK_MEMO_LINES / 2, page = (linear >> PAGE_SHIFT) % half;
-    return &memo->line[access == WALK_FETCH ? half + page : (page + 4 * (u32)access) % half];
+    return &memo->line[access == WALK_FETCH ? half + page : (page + 5 * (u32)access) % half];
 }
 
 /* The line for this access if it still holds, else NULL. CR3 is there. */

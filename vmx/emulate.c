@@ -81,7 +81,7 @@ static __attribute__((noinline)) void emulate_afresh(struct cpu *cpu, const stru
 
 void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
 {
-    if (cpu->vcpu.tcache)
+    if (cpu->vcpu.tcache && !tc_rests(&cpu->tcache))
         emulate_remembered(cpu, expect);
     else
         emulate_afresh(cpu, expect);

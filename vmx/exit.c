@@ -123,14 +123,16 @@ static __attribute__((noinline)) void prepare_with_care(struct cpu *cpu)
     state_write_back(cpu);
 }
 
-/* What every way back into the guest does last. Mostly all that is left is RIP. */
+/* What every way back into the guest does last. Mostly all that is left is RIP, and flags. */
 static inline void prepare_entry(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0)) {
         prepare_with_care(cpu);
-    } else if (__builtin_expect(v->dirty == PART_RIP, 1)) {
+    } else if (__builtin_expect((v->dirty | PART_RFLAGS) == (PART_RIP | PART_RFLAGS), 1)) {
         vmwrite(VMCS_GUEST_RIP, v->rip);
+        if (v->dirty & PART_RFLAGS)
+            vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
         v->have = v->dirty = 0;
     } else {
         state_write_back(cpu);
