@@ -17,7 +17,8 @@ static inline bool gpr_or_none(u8 reg, u32 limit)
     return reg == REG_NONE || reg < limit;
 }
 
-static inline bool operand_sane(const struct operand *o, u32 registers)
+/* `widest`: bytes of the widest vector register that this encoding reaches. */
+static inline bool operand_sane(const struct operand *o, u32 registers, u32 widest)
 {
     switch (o->kind) {
     case OPERAND_NONE:
@@ -34,7 +35,7 @@ static inline bool operand_sane(const struct operand *o, u32 registers)
     case OPERAND_XMM:
         return o->reg < registers;
     default:
-        return o->kind <= OPERAND_FAR && o->size <= 16;
+        return o->kind <= OPERAND_FAR && o->size <= widest;
     }
 }
 
@@ -54,7 +55,7 @@ static inline const char *insn_fault(const struct insn *insn, enum code_size cod
         return "16-bit addressing in 64-bit code";
     for (u32 i = 0; i < 3; i++) {
         const struct operand *o = &insn->operand[i];
-        if (!operand_sane(o, registers))
+        if (!operand_sane(o, registers, insn->flags & INSN_VEX ? 32 : 16))
             return "operand";
         if (o->kind == OPERAND_MEMORY &&
             (!gpr_or_none(insn->memory.base, registers) || !gpr_or_none(insn->memory.index, registers) ||
