@@ -16,12 +16,33 @@ bool access_canonical(struct vcpu *v, u64 linear)
     return (u64)((s64)(linear << spare) >> spare) == linear;
 }
 
+static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
+{
+    if (!(linear.at & (size - 1)) || size > 8 || !(vcpu_cr0(v) & CR0_AM) || access_cpl(v) != 3)
+        return true;
+    vcpu_raise_code(v, VECTOR_AC, 0);
+    return false;
+}
+
+/*
+ * SDM "Interrupt 17-Alignment Check Exception". Operands of 16 bytes are left out: their instructions either demand
+ * alignment by #GP or may ignore it.
+ */
+static inline __attribute__((always_inline)) bool aligned(struct vcpu *v, gva_t linear, u32 size)
+{
+    return !(v->rflags & RFLAGS_AC) || alignment_slow(v, linear, size);
+}
+
+/* Of an operand that begins in canonical form and ends outside, Intel's processors check the alignment first. */
+static __attribute__((noinline)) bool range_canonical_slow(struct vcpu *v, u64 linear, u32 size)
+{
+    return access_canonical(v, linear) && (access_canonical(v, linear + size - 1) || !aligned(v, gva(linear), size));
+}
+
 /* All bytes of an operand of up to 64; the common case is one comparison. */
 static inline __attribute__((always_inline)) bool range_canonical(struct vcpu *v, u64 linear, u32 size)
 {
-    if (linear + BIT(47) < BIT(48) - 64)
-        return true;
-    return access_canonical(v, linear) && access_canonical(v, linear + size - 1);
+    return linear + BIT(47) < BIT(48) - 64 || range_canonical_slow(v, linear, size);
 }
 
 static bool raise_segment(struct vcpu *v, enum segment_name segment)
@@ -57,14 +78,17 @@ static bool type_allows(u32 access, enum access_kind kind)
     return kind == ACCESS_READ || (access & ACCESS_TYPE_WRITABLE);
 }
 
-/* SDM "Limit Checking". An operand that wraps past 4 GiB faults too, which the SDM leaves open. */
+/*
+ * SDM "Limit Checking": beyond an effective limit of FFFFFFFFH, accesses "may or may not cause the indicated
+ * exceptions". On Intel's processors they do in expand-down segments only; in others they wrap.
+ */
 static bool limit_allows(const struct segment *seg, u64 offset, u32 size)
 {
     u64 last = offset + size - 1;
     bool expand_down = (seg->access & (ACCESS_TYPE_CODE | ACCESS_TYPE_EXPAND_DOWN)) == ACCESS_TYPE_EXPAND_DOWN;
     if (expand_down)
         return offset > seg->limit && last <= (seg->access & ACCESS_DB ? 0xffffffffu : 0xffffu);
-    return last <= seg->limit;
+    return last <= seg->limit || seg->limit == 0xffffffff;
 }
 
 static __attribute__((noinline)) bool linear_legacy(struct vcpu *v, enum segment_name segment, u64 offset, u32 size,
@@ -93,23 +117,6 @@ bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 si
 {
     access_need(v, ACCESS_PARTS);
     return to_linear(v, segment, offset, size, kind, linear);
-}
-
-static bool alignment_slow(struct vcpu *v, gva_t linear, u32 size)
-{
-    if (!(linear.at & (size - 1)) || size > 8 || !(vcpu_cr0(v) & CR0_AM) || access_cpl(v) != 3)
-        return true;
-    vcpu_raise_code(v, VECTOR_AC, 0);
-    return false;
-}
-
-/*
- * SDM "Interrupt 17-Alignment Check Exception". Operands of 16 bytes are left out: their instructions either demand
- * alignment by #GP or may ignore it.
- */
-static inline __attribute__((always_inline)) bool aligned(struct vcpu *v, gva_t linear, u32 size)
-{
-    return !(v->rflags & RFLAGS_AC) || alignment_slow(v, linear, size);
 }
 
 bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)

@@ -3,7 +3,8 @@
  * What the groups of the interpreter share. Only emul/interp*.c and emul/step.c include this.
  *
  * A handler checks everything that can fault or be refused first, then acts. EMUL_DONE with `next` and `shadow` as it
- * wants them; EMUL_EVENT with the fault raised and nothing changed (string instructions: all completed elements).
+ * wants them; EMUL_EVENT with the fault raised and nothing changed, but for what Intel's processors leave behind
+ * (docs/INTERPRETER.md): string instructions all completed elements, PUSHA, POPA and CALL what they had moved.
  */
 #ifndef EMUL_INTERP_H
 #define EMUL_INTERP_H

@@ -52,14 +52,18 @@ enum emul_status interp_jmp(struct interp *in)
     return target_read(in, &target) && jump_to(in, target) ? EMUL_DONE : EMUL_EVENT;
 }
 
+/* The return address is written before the target is checked, as Intel's processors do; rSP moves when all is well. */
 enum emul_status interp_call(struct interp *in)
 {
-    u64 target, back = in->next;
+    u64 target, rsp = reg_read(in->v, RSP, 8);
     if (flow_is_tracked(in))
         return EMUL_UNSUPPORTED;
-    if (!target_read(in, &target) || !jump_to(in, target) || !stack_push(in, back, in->insn->operand_size))
+    if (!target_read(in, &target) || !stack_push(in, in->next, in->insn->operand_size))
         return EMUL_EVENT;
-    return EMUL_DONE;
+    if (jump_to(in, target))
+        return EMUL_DONE;
+    stack_set(in->v, rsp);
+    return EMUL_EVENT;
 }
 
 /* C3, and C2 with the bytes of arguments to release. */

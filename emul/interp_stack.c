@@ -110,36 +110,33 @@ enum emul_status interp_pop(struct interp *in)
     return EMUL_EVENT;
 }
 
-/* All eight places are checked before the first is written. */
+/* What was pushed before a fault stays in memory; rSP moves at the end. */
 enum emul_status interp_pusha(struct interp *in)
 {
     struct vcpu *v = in->v;
-    u32 size = in->insn->operand_size;
-    u64 rsp = reg_read(v, RSP, 8), moved = rsp;
-    struct access_span spans[8];
-    for (u32 i = 0; i < 8; i++) {
-        moved = stack_moved(v, moved, -(s64)size);
-        if (!stack_open(v, moved, size, ACCESS_WRITE, &spans[i]))
-            return EMUL_EVENT;
-    }
+    u64 before = reg_read(v, RSP, 8), rsp = before;
     for (u32 i = 0; i < 8; i++)
-        access_put_value(v, &spans[i], i == RSP ? rsp : v->gpr[i]);
-    stack_set(v, moved);
+        if (!push_at(v, &rsp, i == RSP ? before : v->gpr[i], in->insn->operand_size))
+            return EMUL_EVENT;
+    stack_set(v, rsp);
     return EMUL_DONE;
 }
 
-/* The place of SP is skipped, not loaded. */
+/*
+ * SDM "Exception Classifications": of POPA that faults half-way, "internal processor state (the general-purpose
+ * registers) will have been modified". The place of SP is skipped, not loaded; rSP moves at the end.
+ */
 enum emul_status interp_popa(struct interp *in)
 {
     struct vcpu *v = in->v;
     u32 size = in->insn->operand_size;
-    u64 rsp = reg_read(v, RSP, 8), values[8];
-    for (u32 i = 0; i < 8; i++)
-        if (!pop_at(v, &rsp, &values[7 - i], size))
+    u64 rsp = reg_read(v, RSP, 8), value;
+    for (u32 i = 8; i-- > 0;) {
+        if (!pop_at(v, &rsp, &value, size))
             return EMUL_EVENT;
-    for (u32 i = 0; i < 8; i++)
         if (i != RSP)
-            reg_write(v, i, size, values[i]);
+            reg_write(v, i, size, value);
+    }
     stack_set(v, rsp);
     return EMUL_DONE;
 }

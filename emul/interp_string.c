@@ -32,6 +32,21 @@ static inline bool breakpoint_met(const struct vcpu *v)
     return watch_armed(v) && (v->pending_debug & WATCH_HITS);
 }
 
+/*
+ * Intel's processors cut the counter to the address size before anything moves, and MOVS and STOS their pointers too:
+ * with 32-bit addresses in 64-bit code this shows when the count is 0 or the first element faults.
+ */
+static void cut_registers(struct string *s)
+{
+    u16 op = s->in->insn->op;
+    struct vcpu *v = s->in->v;
+    reg_write(v, RCX, s->address_size, v->gpr[RCX]);
+    if (op == OP_MOVS)
+        reg_write(v, RSI, s->address_size, v->gpr[RSI]);
+    if (op == OP_MOVS || op == OP_STOS)
+        reg_write(v, RDI, s->address_size, v->gpr[RDI]);
+}
+
 /* One element without the repetition, or elements until the count, the comparison, a trap or the time ends it. */
 static enum emul_status repeat(struct string *s, string_element *one, string_run *run)
 {
@@ -42,6 +57,7 @@ static enum emul_status repeat(struct string *s, string_element *one, string_run
     bool single_step = flags & RFLAGS_TF;
     if (!string_may_run(s))
         run = NULL;
+    cut_registers(s);
     if (count == 0)
         return EMUL_DONE;
     for (;;) {
@@ -118,10 +134,11 @@ static void compare(struct string *s, u64 a, u64 b)
     s->ends = !(flags & RFLAGS_ZF) == !(s->in->insn->flags & INSN_REPNE);
 }
 
+/* ES:rDI is looked at first, as Intel's processors do: where both operands fault, its fault comes. */
 static bool one_cmps(struct string *s)
 {
     struct access_span source, target;
-    if (!source_open(s, &source) || !target_open(s, ACCESS_READ, &target))
+    if (!target_open(s, ACCESS_READ, &target) || !source_open(s, &source))
         return false;
     u64 a = access_get_value(s->in->v, &source);
     compare(s, a, access_get_value(s->in->v, &target));
@@ -172,12 +189,10 @@ static enum emul_status string_memory(struct interp *in, string_element *one, st
     return repeat(&s, one, run);
 }
 
+/* Intel's processors ask for the port's permission before they look at the count, which may be 0. */
 static enum emul_status string_port(struct interp *in, string_element *one, string_run *run)
 {
     struct string s = string_begin(in, io_size(in->insn));
-    bool repeated = in->insn->flags & (INSN_REP | INSN_REPNE);
-    if (repeated && reg_read(in->v, RCX, s.address_size) == 0)
-        return EMUL_DONE;
     if (!emul_port_allowed(in->v, (u16)in->v->gpr[RDX], s.size))
         return EMUL_EVENT;
     return repeat(&s, one, run);

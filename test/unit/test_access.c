@@ -31,8 +31,13 @@ static void limits_expand_up(void **state)
     expect_fault(access_open(v, SEG_DS, 0x5000, 1, ACCESS_READ, &span), VECTOR_GP, 0);
     v->seg[SEG_SS].limit = 0x4fff;
     expect_fault(access_open(v, SEG_SS, 0x4fff, 2, ACCESS_WRITE, &span), VECTOR_SS, 0);
-    v->seg[SEG_DS].limit = 0xffffffff;
+    v->seg[SEG_DS].limit = 0xfffffffe;
     expect_fault(access_open(v, SEG_DS, 0xfffffffe, 4, ACCESS_READ, &span), VECTOR_GP, 0);
+    v->seg[SEG_DS].limit = 0xffffffff; /* nothing is beyond: it wraps, as on Intel's processors */
+    assert_true(access_open(v, SEG_DS, 0xfffffffe, 4, ACCESS_READ, &span));
+    assert_int_equal(span.count, 2);
+    assert_int_equal(span.piece[0].at.at, 0xfffffffe);
+    assert_int_equal(span.piece[1].at.at, 0);
 }
 
 static void limits_expand_down(void **state)
@@ -46,6 +51,9 @@ static void limits_expand_down(void **state)
     v->seg[SEG_ES].access &= ~(u32)ACCESS_DB; /* the upper bound is 64 KiB now */
     expect_fault(access_open(v, SEG_ES, 0xffff, 2, ACCESS_READ, &span), VECTOR_GP, 0);
     assert_true(access_open(v, SEG_ES, 0xfffe, 2, ACCESS_READ, &span));
+    v->seg[SEG_ES].access |= ACCESS_DB;
+    expect_fault(access_open(v, SEG_ES, 0xffffffff, 2, ACCESS_READ, &span), VECTOR_GP, 0); /* never wraps */
+    v->seg[SEG_ES].access &= ~(u32)ACCESS_DB;
     v->seg[SEG_ES].limit = 0xffff; /* nothing is left */
     expect_fault(access_open(v, SEG_ES, 0x8000, 1, ACCESS_READ, &span), VECTOR_GP, 0);
 }
@@ -96,6 +104,12 @@ static void canonical(void **state)
     expect_fault(access_open(v, SEG_SS, 0x7ffffffffffd, 8, ACCESS_READ, &span), VECTOR_SS, 0);
     expect_fault(access_open(v, SEG_DS, 0x7ffffffffffd, 2, ACCESS_READ, &span), VECTOR_PF, 4);
     expect_fault(access_open(v, SEG_DS, 0xffff7fffffffffff, 2, ACCESS_READ, &span), VECTOR_GP, 0);
+    v->rflags |= RFLAGS_AC; /* begins in canonical form: the alignment is checked first */
+    v->cr0 |= CR0_AM;
+    expect_fault(access_open(v, SEG_DS, 0x7ffffffffffd, 8, ACCESS_READ, &span), VECTOR_AC, 0);
+    expect_fault(access_open(v, SEG_DS, 0x800000000001, 8, ACCESS_READ, &span), VECTOR_GP, 0);
+    v->rflags &= ~(u64)RFLAGS_AC;
+    expect_fault(access_open(v, SEG_DS, 0x7ffffffffffd, 8, ACCESS_READ, &span), VECTOR_GP, 0);
     /* Limits, unusable segments and the bases of all but FS and GS mean nothing. */
     v->seg[SEG_DS].limit = 0;
     v->seg[SEG_DS].base = 0x1000000;

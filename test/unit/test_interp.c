@@ -75,8 +75,12 @@ static void port_permission(void **state)
     expect_event(STEP(0xec), VECTOR_GP, 0);
     set_bitmap(0x68, 0x2067, 3); /* a 16-bit TSS has no map */
     expect_event(STEP(0xec), VECTOR_GP, 0);
-    v->gpr[RCX] = 0; /* SDM "REP": nothing is executed */
+    v->gpr[RCX] = 0; /* nothing is to be done, but permission is asked for first */
+    expect_event(STEP(0xf3, 0x6c), VECTOR_GP, 0);
+    expect_event(STEP(0xf3, 0x6e), VECTOR_GP, 0);
+    v->rflags |= RFLAGS_IOPL;
     expect_done(STEP(0xf3, 0x6c), 2);
+    assert_string_equal(host_guest.record, "");
 }
 
 /* The map is read as the processor reads it: as a supervisor, and page faults are its own. */
@@ -268,6 +272,57 @@ static void string_real_mode(void **state)
     /* A word at offset 0xffff is beyond the limit. */
     v->gpr[RDI] = 0xffff;
     expect_event(STEP(0xab), VECTOR_GP, 0);
+}
+
+/* 32-bit addresses in 64-bit code: the registers that are cut even when nothing moves. */
+static void string_cuts_registers(void **state)
+{
+    static const struct {
+        u8 opcode;
+        bool counter, source, target;
+    } cases[] = {
+        {0xa4, true, true, true},   /* MOVS */
+        {0xaa, true, false, true},  /* STOS */
+        {0xac, true, false, false}, /* LODS */
+        {0xa6, true, false, false}, /* CMPS */
+        {0xae, true, false, false}, /* SCAS */
+    };
+    for (u32 i = 0; i < COUNT_OF(cases); i++) {
+        for (u32 count = 0; count < 2; count++) {
+            v = guest_init(MODE_64, true);
+            guest_page(0x7000, 0x7000, 0);
+            v->gpr[RSI] = v->gpr[RDI] = 0x900007000;
+            v->gpr[RCX] = 0x900000000 + count;
+            if (count == 0)
+                expect_done(STEP(0x67, 0xf3, cases[i].opcode), 3);
+            else
+                expect_event(STEP(0x67, 0xf3, cases[i].opcode), VECTOR_PF, cases[i].opcode == 0xaa ? 6 : 4);
+            assert_int_equal(v->gpr[RCX] >> 32, cases[i].counter ? 0 : 9);
+            assert_int_equal(v->gpr[RSI] >> 32, cases[i].source ? 0 : 9);
+            assert_int_equal(v->gpr[RDI] >> 32, cases[i].target ? 0 : 9);
+            assert_int_equal((u32)v->gpr[RCX], count);
+        }
+    }
+    v = guest_init(MODE_64, true); /* addresses of 64 bits, and no repetition: nothing is cut */
+    guest_page(0x7000, 0x7000, 0);
+    v->gpr[RSI] = v->gpr[RDI] = 0x900007000;
+    v->gpr[RCX] = 0x900000001;
+    expect_event(STEP(0x67, 0xa4), VECTOR_PF, 4);
+    expect_event(STEP(0xf3, 0xa4), VECTOR_PF, 4);
+    assert_true(v->gpr[RSI] == 0x900007000 && v->gpr[RDI] == 0x900007000 && v->gpr[RCX] == 0x900000001);
+}
+
+static void cmps_looks_at_target_first(void **state)
+{
+    v = guest_init(MODE_64, true);
+    guest_page(0x7000, 0x7000, 0);
+    guest_page(0x8000, 0x8000, 0);
+    v->gpr[RSI] = 0x7010;
+    v->gpr[RDI] = 0x8020;
+    expect_event(STEP(0xa6), VECTOR_PF, 4);
+    assert_int_equal(v->cr2, 0x8020);
+    v->gpr[RDI] = 0x800000000000;
+    expect_event(STEP(0xa6), VECTOR_GP, 0);
 }
 
 /* ---- devices in memory ---- */
@@ -510,6 +565,44 @@ static void stack_wrap(void **state)
     assert_int_equal(v->gpr[RSP], 9);
 }
 
+/* What was moved before the fault stays, except rSP. */
+static void stack_half_done(void **state)
+{
+    v = guest_init(MODE_COMPAT, true);
+    guest_page(0x7000, 0x7000, 0);
+    for (u32 i = 0; i < 8; i++)
+        v->gpr[i] = 0x1111 * (i + 1);
+    v->gpr[RSP] = 0x8008;
+    expect_event(STEP(0x60), VECTOR_PF, 6);
+    assert_int_equal(v->cr2, 0x7ffc);
+    assert_int_equal(v->gpr[RSP], 0x8008);
+    assert_int_equal(*(u32 *)(host_guest.ram + 0x8004), 0x1111);
+    assert_int_equal(*(u32 *)(host_guest.ram + 0x8000), 0x2222);
+    v->gpr[RSP] = 0x6ff8;
+    *(u32 *)(host_guest.ram + 0x6ff8) = 0xabcd;
+    *(u32 *)(host_guest.ram + 0x6ffc) = 0xef01;
+    expect_event(STEP(0x61), VECTOR_PF, 4);
+    assert_int_equal(v->cr2, 0x7000);
+    assert_int_equal(v->gpr[RSP], 0x6ff8);
+    assert_int_equal(v->gpr[RDI], 0xabcd);
+    assert_int_equal(v->gpr[RSI], 0xef01);
+    assert_int_equal(v->gpr[RBP], 0x6666);
+}
+
+/* The stack comes before the target, and the return address is there when the target is refused. */
+static void call_order(void **state)
+{
+    v = guest_init(MODE_64, true);
+    v->gpr[RAX] = 0x800000000000;
+    v->gpr[RSP] = 0x6008;
+    expect_event(STEP(0xff, 0xd0), VECTOR_GP, 0);
+    assert_int_equal(v->gpr[RSP], 0x6008);
+    assert_int_equal(*(u64 *)(host_guest.ram + 0x6000), 0x202);
+    guest_page(0x6000, 0x6000, 0);
+    expect_event(STEP(0xff, 0xd0), VECTOR_PF, 6);
+    assert_int_equal(v->cr2, 0x6000);
+}
+
 static void jump_limits(void **state)
 {
     v = guest_init(MODE_16, false);
@@ -589,14 +682,33 @@ static void every_op(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(port_forms),       cmocka_unit_test(port_permission), cmocka_unit_test(port_bitmap_paging),
-        cmocka_unit_test(port_modes),       cmocka_unit_test(port_strings),    cmocka_unit_test(string_faults),
-        cmocka_unit_test(string_time),      cmocka_unit_test(string_runs),     cmocka_unit_test(string_runs_are_told),
-        cmocka_unit_test(string_real_mode), cmocka_unit_test(mmio_once),       cmocka_unit_test(mmio_vector),
-        cmocka_unit_test(vector_registers), cmocka_unit_test(own_region),      cmocka_unit_test(expectations),
-        cmocka_unit_test(refused),          cmocka_unit_test(undecodable),     cmocka_unit_test(fetch_border),
-        cmocka_unit_test(stack_wrap),       cmocka_unit_test(jump_limits),     cmocka_unit_test(time_stamp),
-        cmocka_unit_test(lock_is_atomic),   cmocka_unit_test(every_op),
+        cmocka_unit_test(port_forms),
+        cmocka_unit_test(port_permission),
+        cmocka_unit_test(port_bitmap_paging),
+        cmocka_unit_test(port_modes),
+        cmocka_unit_test(port_strings),
+        cmocka_unit_test(string_faults),
+        cmocka_unit_test(string_time),
+        cmocka_unit_test(string_runs),
+        cmocka_unit_test(string_runs_are_told),
+        cmocka_unit_test(string_real_mode),
+        cmocka_unit_test(string_cuts_registers),
+        cmocka_unit_test(cmps_looks_at_target_first),
+        cmocka_unit_test(mmio_once),
+        cmocka_unit_test(mmio_vector),
+        cmocka_unit_test(vector_registers),
+        cmocka_unit_test(own_region),
+        cmocka_unit_test(expectations),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(undecodable),
+        cmocka_unit_test(fetch_border),
+        cmocka_unit_test(stack_wrap),
+        cmocka_unit_test(stack_half_done),
+        cmocka_unit_test(call_order),
+        cmocka_unit_test(jump_limits),
+        cmocka_unit_test(time_stamp),
+        cmocka_unit_test(lock_is_atomic),
+        cmocka_unit_test(every_op),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
