@@ -47,7 +47,7 @@ static char scenario_trouble[256]; /* what was not the same; empty: nothing */
 
 /* What the run came to: a test demands that all of it happened. */
 static struct {
-    u64 steps, hits, quick, quick_refused, status[EMUL_UNSUPPORTED + 1], lapic_quick;
+    u64 steps, hits, hits_of_two_pages, quick, quick_refused, status[EMUL_UNSUPPORTED + 1], lapic_quick;
     u64 rewritten, remapped, modes, holes, flushes;
     u64 written, evicted, differences, demoted, trusted;
 } scenario_seen;
@@ -153,17 +153,20 @@ static void map_space(u32 space)
     scenario_roots[space] = v->cr3;
 }
 
-static void fill(u64 seed)
+static void fill(void)
 {
-    u64 *low = (u64 *)host_guest.ram, *apic = (u64 *)(host_guest.ram + APIC_GPA);
-    memset(host_guest.ram, 0, 2 * MIB);
-    for (u32 i = 0; i < COMPARED_LOW / 8 + 2 * PAGE_SIZE / 8; i++) {
+    static u64 pattern[COMPARED_LOW / 8 + 1024];
+    u64 seed = 1;
+    for (u32 i = 0; !pattern[COUNT_OF(pattern) - 1] && i < COUNT_OF(pattern); i++) {
         seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-        *(i < COMPARED_LOW / 8 ? low + i : apic + i - COMPARED_LOW / 8) = seed ^ seed >> 29;
+        pattern[i] = seed ^ seed >> 29;
     }
+    memcpy(host_guest.ram, pattern, COMPARED_LOW);
+    memset(host_guest.ram + COMPARED_LOW, 0, 2 * MIB - COMPARED_LOW);
+    memcpy(host_guest.ram + APIC_GPA, pattern + COMPARED_LOW / 8, 2 * PAGE_SIZE);
 }
 
-static void begin_one(u64 seed, bool smp)
+static void begin_one(bool smp)
 {
     struct vcpu *v = guest_init(MODE_64, false);
     struct ept *ept = &v->vm->ept;
@@ -176,7 +179,7 @@ static void begin_one(u64 seed, bool smp)
     v->vm->policy.apic_base = APIC_GPA;
     v->vm->smp = smp;
     v->vm->string_deadline_ticks = 1ull << 40;
-    fill(seed);
+    fill();
     map_space(0);
     map_space(1);
     v->cr3 = scenario_roots[0];
@@ -186,7 +189,6 @@ static void begin_one(u64 seed, bool smp)
 
 static void scenario_begin(void)
 {
-    u64 seed = draw_bits();
     bool smp = draw(2), compare = draw(4) == 0;
     memset(&scenario_cache, 0, sizeof(scenario_cache));
     scenario_trouble[0] = 0;
@@ -194,7 +196,7 @@ static void scenario_begin(void)
     scenario_user = false;
     scenario_now = 5 * WRITE_WINDOW;
     for (EACH_GUEST)
-        begin_one(seed, smp);
+        begin_one(smp);
     use(CACHED);
     struct vm *vm = &host_guest.vm;
     coherence_init(&vm->coherence, &vm->ept, compare ? COHERE_COMPARE : COHERE_PROTECT);
@@ -238,7 +240,7 @@ static u32 put_memory(u8 *bytes, u32 at, u64 site)
     switch (draw(6)) {
     case 0: /* absolute, or by RIP */
         bytes[at++] = reg | 5;
-        displacement = (u32)targets[draw(COUNT_OF(targets))] + draw(5);
+        displacement = (u32)(draw(4) ? targets[draw(COUNT_OF(targets))] : scenario_sites[draw(SITES)]) + draw(5);
         if (scenario_mode == MODE_64)
             displacement -= (u32)site + at + 4;
         memcpy(bytes + at, &displacement, 4);
@@ -358,7 +360,7 @@ static void remap(void)
     }
     frame = linear < CODE + CODE_FRAMES * PAGE_SIZE ? CODE + draw(CODE_FRAMES) * PAGE_SIZE : linear;
     if (draw(8) == 0)
-        flags = draw(8);
+        flags = draw(2) ? 3 : draw(8);
     u64 pte = frame | flags | (draw(64) == 0 ? 1ull << 63 : 0) | (draw(2) ? 0x60 : 0);
     u32 what = draw(8);
     for (EACH_GUEST) {
@@ -424,6 +426,16 @@ static void set_mode(void)
     scenario_seen.modes++;
 }
 
+/* Another privilege and nothing else. */
+static void set_privilege(void)
+{
+    bool possible = scenario_mode != MODE_REAL && scenario_mode != MODE_V86;
+    scenario_user ^= possible;
+    for (EACH_GUEST)
+        for (u32 i = 0; possible && i < SEG_LDTR; i++)
+            host_guest.v.seg[i].access ^= ACCESS_DPL;
+}
+
 /* A page is trapped from now on, or no longer. */
 static void hole(void)
 {
@@ -443,7 +455,7 @@ static u64 draw_target(void)
 {
     switch (draw(16)) {
     case 0:
-        return draw(4) ? 0x30000 + draw(256) : CODE + draw(CODE_SIZE);
+        return draw(2) ? 0x30000 + draw(256) : scenario_sites[draw(SITES)] + draw(8);
     case 1:
         return APIC_AT + draw(6) * PAGE_SIZE + draw(PAGE_SIZE);
     case 2:
@@ -484,6 +496,8 @@ static void between(void)
         restore_tables();
     else if (event < 44)
         calm_down();
+    else if (event < 60)
+        set_privilege();
     scenario_now += draw(8) ? 1000 : WRITE_WINDOW / 2;
 }
 
@@ -496,8 +510,8 @@ static void set_registers(void)
     bool go_on = draw(12) == 0;
     if (armed == 0) {
         dr7 = (1u << draw(8)) | (u64)draw(65536) << 16;
-        for (u32 i = 0; i < 4; i++)
-            dr[i] = draw_target();
+        for (u32 i = 0; i < 4; i++) /* near what the instruction may reach */
+            dr[i] = host_guests[PLAIN].v.gpr[draw(GPR_COUNT)] + draw(16);
     }
     u32 redrawn = draw(65536);
     u64 value[GPR_COUNT], stack = 0x20000 + draw(0x3000);
@@ -514,7 +528,7 @@ static void set_registers(void)
         if (!go_on || v->rip + base - CODE >= CODE_SIZE)
             v->rip = rip - base;
         v->rflags &= ~(u64)(RFLAGS_TF | RFLAGS_RF | RFLAGS_AC);
-        v->rflags |= (flags == 0 ? RFLAGS_TF : 0) | (flags == 1 ? RFLAGS_RF : 0) | (flags & 60 ? 0 : RFLAGS_AC);
+        v->rflags |= (flags == 0 ? RFLAGS_TF : 0) | (flags == 1 ? RFLAGS_RF : 0) | (flags >> 1 == 1 ? RFLAGS_AC : 0);
         v->interruptibility = shadow == 0 ? BLOCKING_BY_STI : shadow == 1 ? BLOCKING_BY_MOV_SS : 0;
         v->dr7 = dr7;
         memcpy(host_guest.dr, dr, sizeof(dr));
@@ -660,6 +674,7 @@ static bool scenario_step(void)
 {
     enum emul_status status[HOST_GUESTS];
     struct insn insn[HOST_GUESTS];
+    u64 hits = scenario_seen.hits;
     between();
     set_registers();
     struct emul_expect expect = draw_expectation(&scenario_last);
@@ -675,6 +690,8 @@ static bool scenario_step(void)
             status[guest] = (guest == LONG ? step_long : emul_step)(v, &expect, &insn[guest]);
     }
     count_quick(at);
+    scenario_seen.hits_of_two_pages += scenario_seen.hits != hits &&
+                                       (linear & ~PAGE_MASK) + insn[PLAIN].length > PAGE_SIZE;
     scenario_last = insn[PLAIN];
     scenario_seen.steps++;
     scenario_seen.status[status[PLAIN]]++;
