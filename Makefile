@@ -229,11 +229,15 @@ $(BUILD)/fast/native: test/fuzz/native.c $(FAST_OBJS)
 	@echo "  cc $@"
 	$(Q)$(CC) $(FAST_FLAGS) -MMD -MF $@.d $< $(FAST_OBJS) -o $@
 
+$(BUILD)/fast/test_cached: test/unit/test_cached.c $(FAST_OBJS)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) -MMD -MF $@.d $< $(FAST_OBJS) -lcmocka -o $@
+
 $(BUILD)/fast/decode_zydis: $(ZYDIS_C) $(FAST_OBJS)
 	@echo "  cc $@"
 	$(Q)$(CC) $(FAST_FLAGS) $(ZYDIS_C) $(FAST_OBJS) -lZydis -o $@
 
-proofs: $(BUILD)/fast/native $(BUILD)/fast/decode_zydis
+proofs: $(BUILD)/fast/native $(BUILD)/fast/decode_zydis $(BUILD)/fast/test_cached
 
 fuzz:
 	@tools/install-deps fuzz

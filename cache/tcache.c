@@ -31,8 +31,7 @@ static void forget(struct tcache *tc, struct tc_entry *entry)
     tc->counts.entries--;
 }
 
-/* How many bytes are the same before one differs; entry->length: all. */
-static u32 same_bytes(const struct tc_entry *entry)
+u32 tc_same_bytes(const struct tc_entry *entry)
 {
     u32 i = 0;
     for (; i < entry->length; i++) {
@@ -58,7 +57,7 @@ bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second)
     }
     if (test_switch(TEST_NO_COMPARE))
         return true;
-    u32 same = same_bytes(entry);
+    u32 same = tc_same_bytes(entry);
     if (same < entry->length) {
         coherence_different(tc->coherence, entry->page[same >= entry->first]);
         forget(tc, entry);
@@ -123,7 +122,7 @@ struct tc_entry *tc_publish(struct tcache *tc, const struct tc_source *source, c
         .first = (u8)first,
     };
     memcpy(entry->source, bytes, source->length);
-    if (same_bytes(entry) == entry->length)
+    if (tc_same_bytes(entry) == entry->length)
         return entry;
     forget(tc, entry);
     return NULL;

@@ -94,6 +94,9 @@ static inline struct tc_entry *tc_find(struct tcache *tc, gpa_t gpa, u32 mode)
  */
 bool tc_check(struct tcache *tc, struct tc_entry *entry, gpa_t second);
 
+/* How many of its bytes are in memory before one differs; entry->length: all. */
+u32 tc_same_bytes(const struct tc_entry *entry);
+
 /* Whether tc_check() has anything to look at for this hit. */
 static inline bool tc_must_check(const struct tcache *tc, struct tc_entry *entry, bool user)
 {

@@ -38,7 +38,9 @@ bool remember_walk(struct vcpu *v, enum code_size code_size, u32 ahead, struct p
 bool remember_check(struct vcpu *v, struct tc_entry *entry)
 {
     struct place_of_code second = {.at = entry->second};
-    if (entry->page[1] && !remember_walk(v, (enum code_size)entry->mode, entry->first, &second))
+    /* Other bytes in the first page: the instruction may end there, and walking on would set an accessed flag. */
+    if (entry->page[1] &&
+        (tc_same_bytes(entry) < entry->first || !remember_walk(v, (enum code_size)entry->mode, entry->first, &second)))
         return false;
     return tc_check(v->tcache, entry, second.at);
 }

@@ -67,7 +67,7 @@ static void prepare(u32 form)
 
 static void start(void)
 {
-    struct host_guest *g = &host_guest;
+    struct test_guest *g = &host_guest;
     struct trap_request trap = {.apic = true, .port_count = 1, .ports = {{0, 0xffff}}};
     struct policy_facts facts = {.report_at_end = true, .apic_base = APIC_PAGE | 0x900};
 

@@ -27,7 +27,7 @@
 
 enum guest_mode { MODE_REAL, MODE_V86, MODE_16, MODE_32, MODE_COMPAT, MODE_64 };
 
-struct host_guest {
+struct test_guest {
     struct vcpu v;
     struct vm vm;
     struct machine machine;
@@ -44,9 +44,15 @@ struct host_guest {
     u64 now, tick;             /* the machine's time, and how much each look at it adds */
     u64 tsc_aux;
     u64 dr[4];
+    u8 nothing[PAGE_SIZE]; /* what is at addresses where there is nothing */
 };
 
-static struct host_guest host_guest;
+/* Tests that hold two guests against each other define HOST_GUESTS; host_guest is the one that host_guest_now names. */
+#ifndef HOST_GUESTS
+#define HOST_GUESTS 1
+#endif
+static struct test_guest host_guests[HOST_GUESTS], *host_guest_now = host_guests;
+#define host_guest (*host_guest_now)
 
 __attribute__((unused)) static void guest_note(const char *format, ...)
 {
@@ -124,10 +130,9 @@ static void *guest_map(void *context, hpa_t at)
         guest_note("map %x;", (u32)at.at);
     if (at.at >= DEVICE_BASE && at.at < DEVICE_BASE + 2 * PAGE_SIZE)
         return host_guest.device + (at.at - DEVICE_BASE);
-    static u8 nothing[PAGE_SIZE];
     if ((at.at >= OWN_BASE && at.at < OWN_BASE + MIB) || at.at >> 40)
         abort(); /* Exeunt's own, or beyond anything */
-    return nothing + (at.at & ~PAGE_MASK);
+    return host_guest.nothing + (at.at & ~PAGE_MASK);
 }
 
 static struct segment guest_segment(u16 selector, u64 base, u32 limit, u32 access)
@@ -194,15 +199,15 @@ static void guest_start_paging(void)
 
 static void guest_memory(void)
 {
-    struct host_guest *g = &host_guest;
-    static _Alignas(4096) u8 pool[POOL_PAGES * PAGE_SIZE];
+    struct test_guest *g = &host_guest;
+    static _Alignas(4096) u8 pools[HOST_GUESTS][POOL_PAGES * PAGE_SIZE];
     if (!g->ram) {
         g->ram = aligned_alloc(PAGE_SIZE, RAM_SIZE);
         g->device = aligned_alloc(PAGE_SIZE, 2 * PAGE_SIZE);
         memset(g->ram, 0, RAM_SIZE);
     }
     memset(g->device, 0, 2 * PAGE_SIZE);
-    page_pool_init(&g->pool, pool, hpa(OWN_BASE), POOL_PAGES);
+    page_pool_init(&g->pool, pools[g - host_guests], hpa(OWN_BASE), POOL_PAGES);
     g->mtrrs = (struct mtrrs){.default_type = BIT(11) | MEMORY_WB, .physical_bits = 40};
     g->ram_range = (struct range){0, RAM_SIZE};
     struct ept_config config = {
@@ -225,7 +230,7 @@ static void guest_memory(void)
 /* A fresh guest in `mode`, at CPL 3 where that is possible and `user` says so. RAM keeps what it had. */
 __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, bool user)
 {
-    struct host_guest *g = &host_guest;
+    struct test_guest *g = &host_guest;
     u8 *ram = g->ram, *device = g->device;
     memset(g, 0, sizeof(*g));
     g->ram = ram;
