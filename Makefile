@@ -10,6 +10,7 @@
 # make deps      install the Debian packages that are missing
 # make bench     the benchmarks (docs/BENCHMARKS.md): WORKLOADS="cpuid msr" ENGINES="interp" TIMING="on off" MODEL=...
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
+# make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
 # make size      lines per room, bytes of the image, memory owned
 
 BUILD := build
@@ -23,7 +24,7 @@ OBJDUMP ?= objdump
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
 
-.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted
+.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf guests
 
@@ -191,6 +192,10 @@ bench-host:
 # The image that counts VMX operations (lib/vmx_ops.h): only to measure, so it may be larger.
 counted:
 	@$(MAKE) BUILD=$(BUILD)/counted RING0_EXTRA=-DCOUNT_VMX_OPS IMAGE_LIMIT=262144 $(BUILD)/counted/exeunt.elf
+
+# The image in which a guest can switch checks off (lib/test_switch.h): only to show that its tests would notice.
+switched:
+	@$(MAKE) BUILD=$(BUILD)/switched RING0_EXTRA=-DEXEUNT_TEST_SWITCHES IMAGE_LIMIT=180224 $(BUILD)/switched/exeunt.elf
 
 # ---- tests ----
 

@@ -70,10 +70,12 @@ static inline __attribute__((always_inline)) const struct walk_memo_line *
 walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cpl)
 {
     const struct walk_memo_line *line = walk_memo_slot(v->walks, linear, access);
-    if (line->key != walk_memo_key(linear, access, cpl) || line->cr3 != v->cr3)
+    if (line->key != walk_memo_key(linear, access, cpl))
         return NULL;
     if (access == WALK_FETCH && test_switch(TEST_NO_WALK))
         return line;
+    if (line->cr3 != v->cr3)
+        return NULL;
     if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
         return NULL;
     return *line->entry[3] == line->value[3] ? line : NULL;

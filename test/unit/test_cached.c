@@ -85,10 +85,104 @@ static void equals_step(void **state)
     assert_true(scenario_seen.demoted > 10 && scenario_seen.trusted > 10);
 }
 
+/* What reaches the LAPIC: by RBX, register RAX. */
+struct form {
+    u8 code[8];
+    u8 size;
+    bool reads, writes;
+};
+
+static const struct form forms[] = {
+    {{0x8a, 0x03}, 1, true, false},
+    {{0x66, 0x8b, 0x03}, 2, true, false},
+    {{0x8b, 0x03}, 4, true, false},
+    {{0x48, 0x8b, 0x03}, 8, true, false},
+    {{0x0f, 0xb6, 0x03}, 1, true, false}, /* MOVZX, MOVSX */
+    {{0x48, 0x0f, 0xb7, 0x03}, 2, true, false},
+    {{0x0f, 0xbe, 0x03}, 1, true, false},
+    {{0x66, 0x0f, 0xbe, 0x03}, 1, true, false},
+    {{0x48, 0x0f, 0xbf, 0x03}, 2, true, false},
+    {{0x48, 0x63, 0x03}, 4, true, false},
+    {{0x02, 0x03}, 1, true, false}, /* ADD, XOR, CMP, TEST from memory */
+    {{0x66, 0x33, 0x03}, 2, true, false},
+    {{0x3b, 0x03}, 4, true, false},
+    {{0x39, 0x03}, 4, true, false},
+    {{0x48, 0x3b, 0x03}, 8, true, false},
+    {{0xf7, 0x03, 0, 0x10, 0, 0}, 4, true, false}, /* TEST [ICR], delivery status */
+    {{0xf6, 0x03, 0x10}, 1, true, false},
+    {{0x84, 0x03}, 1, true, false},
+    {{0x88, 0x03}, 1, false, true}, /* MOV to memory */
+    {{0x66, 0x89, 0x03}, 2, false, true},
+    {{0x89, 0x03}, 4, false, true},
+    {{0x48, 0x89, 0x03}, 8, false, true},
+    {{0xc7, 0x03, 0, 0x45, 0x0c, 0}, 4, false, true}, /* INIT to all others, where it is the ICR */
+    {{0xc6, 0x03, 0x55}, 1, false, true},
+    {{0x00, 0x03}, 1, true, true}, /* read-modify-write */
+    {{0x66, 0x09, 0x03}, 2, true, true},
+    {{0x01, 0x03}, 4, true, true},
+    {{0x11, 0x03}, 4, true, true},
+    {{0x83, 0x0b, 0x40}, 4, true, true},
+    {{0x81, 0x23, 0xff, 0xff, 0xfe, 0xff}, 4, true, true},
+    {{0x48, 0x31, 0x03}, 8, true, true},
+};
+
+/* SDM "Local APIC Status and Location", and the ICR's guard: which of these are the access itself and no more. */
+static bool is_plain(const struct form *form, u32 offset)
+{
+    if (form->writes)
+        return form->size == 4 && offset % 16 == 0 && offset != 0x300;
+    return offset % 16 + form->size <= 4;
+}
+
+static void reach_lapic(const struct form *form, u32 offset)
+{
+    static const struct emul_expect memory = {.kind = EXPECT_MEMORY};
+    static const u64 commands[] = {0xc4500, 0x84600, 0x4500, 0x40431, 0xff, 0x123456789abcdef0};
+    u64 value = commands[draw(COUNT_OF(commands))];
+    for (EACH_GUEST) {
+        struct vcpu *v = &host_guest.v;
+        v->rip = CODE + 0x100;
+        v->gpr[RBX] = APIC_AT + offset;
+        v->gpr[RAX] = value;
+        v->dirty = 0;
+        host_guest.record[0] = 0;
+    }
+    if (!scenario_perform(&memory))
+        fail_msg("%02x %02x %02x at %x: %s", form->code[0], form->code[1], form->code[2], offset, scenario_trouble);
+}
+
+/* Each form at each offset: in one piece exactly where it may be, and always what device_apic.c makes of it. */
+static void lapic_forms(void **state)
+{
+    seed = 99;
+    scenario_begin();
+    use(CACHED);
+    host_guest.vm.coherence.mode = COHERE_PROTECT;
+    for (EACH_GUEST)
+        host_guest.vm.smp = true;
+    for (u32 i = 0; i < COUNT_OF(forms); i++) {
+        store_code(CODE + 0x100, forms[i].code, sizeof(forms[i].code), 1);
+        scenario_now += 2 * WRITE_WINDOW; /* never compared */
+        reach_lapic(&forms[i], 0x80);
+        reach_lapic(&forms[i], 0x80);
+        for (u32 offset = 0; offset + forms[i].size <= PAGE_SIZE; offset++) {
+            u64 before = scenario_seen.lapic_quick, hits = scenario_seen.hits;
+            reach_lapic(&forms[i], offset);
+            assert_int_equal(scenario_seen.hits, hits + 1);
+            assert_int_equal(scenario_seen.lapic_quick - before, is_plain(&forms[i], offset));
+        }
+    }
+    const struct device_counts *counts = &host_guests[CACHED].vm.device_counts;
+    assert_true(counts->refused_apic_reads > 1000 && counts->refused_apic_writes > 1000);
+    assert_true(counts->swallowed_init > 0);
+    scenario_end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_step),
+        cmocka_unit_test(lapic_forms),
     };
     if (argc > 1) {
         u64 first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
