@@ -5,10 +5,15 @@
  *
  *   test_cached [steps] [seed]    a longer run, for make nightly
  */
+#define _GNU_SOURCE /* register names of ucontext.h */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ucontext.h>
 
 #include <cmocka.h>
 
@@ -134,6 +139,60 @@ static bool is_plain(const struct form *form, u32 offset)
     return offset % 16 + form->size <= 4;
 }
 
+/*
+ * The machine's own accesses to the LAPIC page, as a device would see them: the page is forbidden, so each faults, is
+ * noted, and is let through by a single step.
+ */
+static struct {
+    char accesses[128]; /* "r4@300 w4@310 " */
+    void *page;
+} bus;
+
+static void forbid(bool forbidden)
+{
+    if (mprotect(bus.page, PAGE_SIZE, forbidden ? PROT_NONE : PROT_READ | PROT_WRITE) != 0)
+        abort();
+}
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
+    struct insn insn;
+    u64 offset = (u64)info->si_addr - (u64)bus.page;
+    size_t used = strlen(bus.accesses);
+    if (offset >= PAGE_SIZE || insn_decode((const u8 *)reg[REG_RIP], INSN_MAX, CODE_64, &insn) != DECODE_OK)
+        abort();
+    u32 size = insn.operand[insn.operand[0].kind == OPERAND_MEMORY ? 0 : 1].size;
+    snprintf(bus.accesses + used, sizeof(bus.accesses) - used, "%c%u@%llx ", reg[REG_ERR] & 2 ? 'w' : 'r', size,
+             (unsigned long long)offset);
+    forbid(false);
+    reg[REG_EFL] |= RFLAGS_TF;
+}
+
+static void on_step(int number, siginfo_t *info, void *context)
+{
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)RFLAGS_TF;
+    forbid(true);
+}
+
+/* The accesses that the guest's next instruction makes. */
+static void watch_bus(u32 guest, const struct emul_expect *expect, char *accesses)
+{
+    struct vcpu *v = &host_guests[guest].v;
+    struct insn insn;
+    u64 hits = 0;
+    use(guest);
+    bus.page = host_guest.ram + APIC_GPA;
+    bus.accesses[0] = 0;
+    forbid(true);
+    if (guest == CACHED)
+        emul_step_cached(v, expect, &insn, &hits);
+    else
+        (guest == LONG ? step_long : emul_step)(v, expect, &insn);
+    forbid(false);
+    strcpy(accesses, bus.accesses);
+}
+
 static void reach_lapic(const struct form *form, u32 offset)
 {
     static const struct emul_expect memory = {.kind = EXPECT_MEMORY};
@@ -178,11 +237,51 @@ static void lapic_forms(void **state)
     scenario_end();
 }
 
+/* The device sees accesses of the same sizes at the same places in the same order, and none that is not 32 bits wide.
+ */
+static void lapic_accesses(void **state)
+{
+    static const struct emul_expect memory = {.kind = EXPECT_MEMORY};
+    struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, before[2];
+    struct sigaction step = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+    u32 seen = 0;
+    seed = 100;
+    scenario_begin();
+    for (EACH_GUEST)
+        host_guest.vm.smp = true;
+    sigaction(SIGSEGV, &fault, &before[0]);
+    sigaction(SIGTRAP, &step, &before[1]);
+    for (u32 i = 0; i < COUNT_OF(forms); i++) {
+        store_code(CODE + 0x100, forms[i].code, sizeof(forms[i].code), 1);
+        scenario_now += 2 * WRITE_WINDOW;
+        reach_lapic(&forms[i], 0x80);
+        reach_lapic(&forms[i], 0x80);
+        for (u32 offset = 0x2f0; offset < 0x330; offset++) {
+            char accesses[HOST_GUESTS][sizeof(bus.accesses)];
+            for (EACH_GUEST) {
+                host_guest.v.rip = CODE + 0x100;
+                host_guest.v.gpr[RBX] = APIC_AT + offset;
+                host_guest.v.gpr[RAX] = 0x84600;
+            }
+            for (u32 guest = 0; guest < HOST_GUESTS; guest++)
+                watch_bus(guest, &memory, accesses[guest]);
+            assert_string_equal(accesses[CACHED], accesses[LONG]);
+            assert_string_equal(accesses[PLAIN], accesses[LONG]);
+            for (const char *at = accesses[CACHED]; *at; at = strchr(at, ' ') + 1, seen++)
+                assert_true(at[1] == '4' && at[2] == '@' && strchr(at, ' ')[-1] == '0');
+        }
+    }
+    sigaction(SIGSEGV, &before[0], NULL);
+    sigaction(SIGTRAP, &before[1], NULL);
+    assert_in_range(seen, 250, 400);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_step),
         cmocka_unit_test(lapic_forms),
+        cmocka_unit_test(lapic_accesses),
     };
     if (argc > 1) {
         u64 first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
