@@ -443,10 +443,14 @@ static void hole(void)
     range.end = range.start + PAGE_SIZE;
     for (EACH_GUEST) {
         struct ept *ept = &host_guest.vm.ept;
-        if (ept->hole_count > 3)
-            ept_remove_hole(ept, ept->holes[3].start >= 2 * MIB ? ept->holes[0] : ept->holes[3]);
-        else if (ept_add_hole(ept, range) != EPT_OK)
+        if (ept->hole_count > 3) {
+            struct range old = ept->holes[ept->holes[3].start >= 2 * MIB ? 0 : 3];
+            ept_remove_hole(ept, old);
+            if (guest == CACHED) /* what was stored there went to the RAM beneath, as no real device would have it */
+                coherence_written(&host_guest.vm.coherence, gpa(old.start));
+        } else if (ept_add_hole(ept, range) != EPT_OK) {
             abort();
+        }
     }
     scenario_seen.holes++;
 }
@@ -669,6 +673,62 @@ static enum emul_status step_long(struct vcpu *v, const struct emul_expect *expe
 
 static struct insn scenario_last; /* what PLAIN had last: for expectations that are right, and for messages */
 
+/*
+ * CACHED has its state fetched part by part, as under VT-x: what was not asked for is garbage. CR0 and CR4 are always
+ * there as far as they rule paging, which is all that is asked here.
+ */
+static struct vcpu scenario_truth;
+
+static void fetch_parts(struct vcpu *v, u32 parts)
+{
+    const struct vcpu *truth = &scenario_truth;
+    for (u32 i = 0; i < SEG_COUNT; i++)
+        if (parts & (1u << i))
+            v->seg[i] = truth->seg[i];
+    if (parts & PART_CS_ACCESS && !(v->have & PART_SEG_CS))
+        v->seg[SEG_CS].access = truth->seg[SEG_CS].access;
+    if (parts & PART_SS_ACCESS && !(v->have & PART_SEG_SS))
+        v->seg[SEG_SS].access = truth->seg[SEG_SS].access;
+#define FETCH(part, field)                                                                                             \
+    if (parts & (part))                                                                                                \
+        memcpy(&v->field, &truth->field, sizeof(v->field));
+    FETCH(PART_GDTR, gdtr)
+    FETCH(PART_IDTR, idtr)
+    FETCH(PART_RIP, rip)
+    FETCH(PART_RSP, gpr[RSP])
+    FETCH(PART_RFLAGS, rflags)
+    FETCH(PART_CR3, cr3)
+    FETCH(PART_EFER, efer)
+    FETCH(PART_PDPTES, pdpte)
+    FETCH(PART_DR7, dr7)
+    FETCH(PART_INTERRUPTIBILITY, interruptibility)
+    FETCH(PART_PENDING_DEBUG, pending_debug)
+    FETCH(PART_PKRU, pkru)
+#undef FETCH
+}
+
+static void take_parts_away(struct vcpu *v)
+{
+    scenario_truth = *v;
+    memset(v->seg, 0xa5, sizeof(v->seg));
+    v->gdtr.base = v->gdtr.limit = v->idtr.base = v->idtr.limit = 0xa5a5;
+    v->rip = v->gpr[RSP] = v->rflags = v->cr3 = v->efer = v->dr7 = v->pending_debug = 0xa5a5a5a5a5a5a5a5;
+    v->interruptibility = v->pkru = 0xa5a5a5a5;
+    v->fetch = fetch_parts;
+    v->have = 0;
+}
+
+static enum emul_status step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
+{
+    take_parts_away(v);
+    enum emul_status status = emul_step_cached(v, expect, insn, &scenario_seen.hits);
+    u32 strange = v->dirty & ~v->have; /* changed, though it was never there */
+    vcpu_need(v, PART_ALL);
+    if (strange)
+        abort();
+    return status;
+}
+
 /* All guests step as they are. False: scenario_trouble says what is not the same after it. */
 static bool scenario_perform(const struct emul_expect *expect)
 {
@@ -682,7 +742,7 @@ static bool scenario_perform(const struct emul_expect *expect)
         struct vcpu *v = &host_guest.v;
         memset(&insn[guest], 0, sizeof(insn[guest]));
         if (guest == CACHED)
-            status[guest] = emul_step_cached(v, expect, &insn[guest], &scenario_seen.hits);
+            status[guest] = step_cached(v, expect, &insn[guest]);
         else
             status[guest] = (guest == LONG ? step_long : emul_step)(v, expect, &insn[guest]);
     }
