@@ -14,7 +14,7 @@ static bool privileged(struct vcpu *v)
 /* SDM "SGDT", "SMSW"...: with CR4.UMIP they are privileged too. */
 static bool store_refused(struct interp *in)
 {
-    return privileged(in->v) && (in->v->cr4 & CR4_UMIP);
+    return privileged(in->v) && (vcpu_cr4(in->v) & CR4_UMIP);
 }
 
 /* SLDT, STR, SMSW. */
@@ -30,7 +30,7 @@ enum emul_status interp_store_word(struct interp *in)
         return rare_fault(in, VECTOR_GP, 0);
     if (!place_open(in, 0, ACCESS_WRITE, &place))
         return EMUL_EVENT;
-    place_put(in, &place, op == OP_SMSW ? v->cr0 : v->seg[op == OP_STR ? SEG_TR : SEG_LDTR].selector);
+    place_put(in, &place, op == OP_SMSW ? vcpu_cr0(v) : v->seg[op == OP_STR ? SEG_TR : SEG_LDTR].selector);
     return EMUL_DONE;
 }
 

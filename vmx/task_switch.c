@@ -315,7 +315,7 @@ static void load_control(struct switching *s)
     struct vcpu *v = s->v;
 
     v->seg[SEG_TR] = s->tss;
-    v->cr0 |= CR0_TS;
+    v->cr0 = vcpu_cr0(v) | CR0_TS;
     v->dr7 &= ~DR7_LOCAL;
     v->interruptibility &= ~(u32)(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
     if (s->task->source == TASK_IRET)
