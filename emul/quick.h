@@ -7,7 +7,6 @@
 #ifndef EMUL_QUICK_H
 #define EMUL_QUICK_H
 
-#include "emul/device.h"
 #include "emul/interp.h"
 #include "emul/watch.h"
 
@@ -49,22 +48,6 @@ QUICK bool quick_open(struct interp *in, u32 size, enum access_kind kind, struct
     if ((linear & ~PAGE_MASK) + size > PAGE_SIZE || !access_recall(in->v, gva(linear), kind, piece))
         return false;
     return piece->ptr || piece->class == EPT_CLASS_TRAPPED;
-}
-
-QUICK u64 quick_get(struct interp *in, const struct access_piece *piece, u32 size)
-{
-    return piece->ptr ? access_load(piece->ptr, size) : device_mmio_load(in->v, piece->at, size);
-}
-
-QUICK void quick_put(struct interp *in, const struct access_piece *piece, u32 size, u64 value)
-{
-    if (!piece->ptr) {
-        device_mmio_store(in->v, piece->at, size, value);
-        return;
-    }
-    access_store(piece->ptr, size, value);
-    if (in->v->vm->ept.counts.read_only_pages && piece->class == EPT_CLASS_RAM)
-        window_written(&in->v->vm->window, piece->at);
 }
 
 #endif
