@@ -151,7 +151,7 @@ deps:
 
 linux: $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz
 
-$(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: tools/linux-guest tools/linux-init
+$(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: tools/linux-guest tools/linux-init test/linux/cpuid-sum.c
 	tools/linux-guest $(BUILD)/linux
 
 iso: $(BUILD)/exeunt.iso

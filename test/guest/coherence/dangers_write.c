@@ -5,8 +5,8 @@
 #define DATA 2048 /* in a code page, what is no code */
 #define SITE 64
 #define SCRATCH_PORT 0x3ff /* COM1's scratch register: a byte that comes back */
-#define PAGE_REGISTER 0x84 /* of the DMA controller, for no channel: the same */
-#define PAGE_REGISTER2 0x86
+#define PAGE_REGISTER 0x87 /* of the DMA controller, for two channels that nobody uses: the same */
+#define PAGE_REGISTER2 0x83
 
 static u8 *new_site(void)
 {

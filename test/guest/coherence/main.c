@@ -11,7 +11,7 @@
 enum danger_kind {
     PLAIN,
     BY_WALK, /* only walks of four levels are remembered: with others there is no check to switch off */
-    BY_TLB,  /* only with coherence=ept, and where the TLB survives exits (not in Bochs): option tlb=kept */
+    BY_TLB,  /* only with coherence=ept, and where TLB entries survive an exit (not in Bochs): option tlb=kept */
     LATE,    /* calls switch_later(), as BY_WALK does */
     GUARDED, /* stays right: another check finds it */
     HV_ONLY, /* bare, Bochs 2.7 goes wrong here: what it keeps of an instruction over two pages knows the first one */
