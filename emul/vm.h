@@ -44,19 +44,20 @@ struct device_counts {
     u64 refused_apic_reads, refused_apic_writes; /* of a form that the architecture leaves undefined */
 };
 
+/* Small members first, for they are addressed with short displacements then. */
 struct vm {
-    struct ept ept;
-    struct coherence coherence;
-    struct window window;
-    struct mtrrs mtrrs; /* as the machine has them; the EPT's memory types follow */
-    struct policy policy;
-    struct guards guards;
     const struct machine *machine;
-    struct device_counts device_counts;
-    u64 string_deadline_ticks; /* REP instructions stop after so much TSC time (SPEC 6.4: 20 microseconds); 0: never */
+    struct window window;
     u8 physical_bits;          /* MAXPHYADDR */
     u8 linear_bits;            /* 48 or 57 */
     bool smp;                  /* other CPUs exist: IPIs to them are guarded */
+    u64 string_deadline_ticks; /* REP instructions stop after so much TSC time (SPEC 6.4: 20 microseconds); 0: never */
+    struct guards guards;
+    struct device_counts device_counts;
+    struct ept ept;
+    struct policy policy;
+    struct mtrrs mtrrs; /* as the machine has them; the EPT's memory types follow */
+    struct coherence coherence;
 };
 
 #endif

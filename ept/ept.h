@@ -61,22 +61,20 @@ struct ept_counts {
 };
 
 struct ept {
-    struct ept_config config;
-    struct range ram[EPT_RAM_MAX];     /* config.ram, normalised: whole pages, merged, without own */
-    struct range holes[EPT_HOLES_MAX]; /* page-aligned, trapped by policy */
-    u32 hole_count;
-    u64 *root; /* PML4 */
+    struct range hot_hole; /* the first hole, mostly the LAPIC's page: asked before all else */
+    u64 *root;             /* PML4 */
     bool flush;
+    u32 generation; /* changes with the holes, so with what ept_classify() says */
+    u32 clear_count, hole_count, exec_count;
+    u32 device_tables; /* tables whose region has no RAM */
+    u64 hand;          /* where the search for a table to give up goes on */
+    struct ept_config config;
     struct ept_counts counts;
 
-    struct range clear[EPT_CLEAR_MAX]; /* RAM without holes, largest first (empty if there is none) */
-    u32 clear_count;
-    u32 generation;                       /* changes with the holes, so with what ept_classify() says */
-    struct range hot_hole;                /* the first hole, mostly the LAPIC's page: asked before all else */
-    u32 device_tables;                    /* tables whose region has no RAM */
-    u64 hand;                             /* where the search for a table to give up goes on */
+    struct range clear[EPT_CLEAR_MAX];    /* RAM without holes, largest first (empty if there is none) */
+    struct range holes[EPT_HOLES_MAX];    /* page-aligned, trapped by policy */
+    struct range ram[EPT_RAM_MAX];        /* config.ram, normalised: whole pages, merged, without own */
     u32 exec_splits[EPT_EXEC_SPLITS_MAX]; /* 2 MiB frames split only for execution, oldest first */
-    u32 exec_count;
 };
 
 enum ept_status {

@@ -202,14 +202,25 @@ struct walk_memo;
 struct tcache;
 
 struct vcpu {
-    u64 gpr[GPR_COUNT]; /* first: vmx/entry.S and translated code address it */
+    /*
+     * What is used most stands first: the first 128 bytes are addressed with a displacement of one byte, which is
+     * worth several KiB of code.
+     */
+    u32 have;  /* enum vcpu_part: what is in this struct */
+    u32 dirty; /* enum vcpu_part: what the owner must write back */
     u64 rip;
     u64 rflags;
     /*
      * As the guest sees them (masked bits taken from the read shadows). Those of CR0 and CR4 that rule paging are
      * always right (CR0_PAGING, CR4_PAGING: the owner keeps them), the others after vcpu_need().
      */
-    u64 cr0, cr2, cr3, cr4;
+    u64 cr0;
+    struct vm *vm;      /* what all CPUs of the guest share: emul/vm.h */
+    struct event event; /* what the next VM entry delivers; set by vcpu_raise() */
+    u32 index;          /* 0 for the bootstrap processor */
+    u64 gpr[GPR_COUNT]; /* up to RDI within those bytes */
+
+    u64 cr2, cr3, cr4;
     u64 efer;
     u64 pdpte[4];
     u64 dr7;
@@ -219,16 +230,9 @@ struct vcpu {
     u32 interruptibility; /* enum interruptibility */
     u64 pending_debug;    /* SDM "Pending Debug Exceptions" */
 
-    struct event event; /* what the next VM entry delivers; set by vcpu_raise() */
-
-    u32 have;                                /* enum vcpu_part: what is in this struct */
-    u32 dirty;                               /* enum vcpu_part: what the owner must write back */
     void (*fetch)(struct vcpu *, u32 parts); /* fills `parts`; NULL where everything is always there */
-
-    struct vm *vm;           /* what all CPUs of the guest share: emul/vm.h */
-    struct tcache *tcache;   /* this CPU's own: cache/tcache.h; NULL with engine=interp */
-    struct walk_memo *walks; /* this CPU's own: ept/walk_memo.h */
-    u32 index;               /* 0 for the bootstrap processor */
+    struct tcache *tcache;                   /* this CPU's own: cache/tcache.h; NULL with engine=interp */
+    struct walk_memo *walks;                 /* this CPU's own: ept/walk_memo.h */
 };
 
 static inline void vcpu_need(struct vcpu *v, u32 parts)
