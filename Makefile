@@ -34,7 +34,7 @@ RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
 RING0_OPTIMIZE := -Os -fno-jump-tables -fno-move-loop-invariants -fno-partial-inlining -fno-ipa-sra -fno-inline-functions-called-once
-RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
 OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)

@@ -3,7 +3,7 @@
  * From GRUB's hand-over (32-bit protected mode, paging off) to boot_main() in 64-bit mode at the linked address.
  *
  * GRUB may have loaded the image anywhere on a 2 MiB boundary, so the 32-bit part addresses everything relative to %ebp,
- * the load address. It maps the first 4 GiB twice, at 0 (for the jump) and at DIRECT_MAP, and the image at EXEUNT_BASE.
+ * the load address. It maps the first 4 GiB at DIRECT_MAP, and the image at EXEUNT_BASE and (for the jump) at the load address.
  */
 #include "lib/layout.h"
 
@@ -87,7 +87,7 @@ start:
     addl $0x200000, %eax
     addl $8, %edi
     loop 2b
-    /* PDPT for them, and one for the image: 2 MiB pages from the load address on, at the last 2 GiB. */
+    /* PDPT for them. */
     leal OFFSET(boot_pdpt)(%ebp), %edi
     leal (OFFSET(boot_pd) + PTE_P + PTE_W)(%ebp), %eax
     movl $4, %ecx
@@ -95,15 +95,25 @@ start:
     addl $4096, %eax
     addl $8, %edi
     loop 3b
+    /*
+     * One page directory serves both the GiB of EXEUNT_BASE and that of the load address, be they two or the same: each
+     * 2 MiB page in it is the image.
+     */
     leal (OFFSET(boot_pd_image) + PTE_P + PTE_W)(%ebp), %eax
-    movl %eax, OFFSET(boot_pdpt_image) + 510 * 8(%ebp)
+    movl %eax, OFFSET(boot_pdpt_image) + (EXEUNT_BASE >> 30) * 8(%ebp)
+    movl %ebp, %ecx
+    shrl $30, %ecx
+    movl %eax, OFFSET(boot_pdpt_image)(%ebp, %ecx, 8)
     leal (PTE_P | PTE_W | PTE_PS)(%ebp), %eax
-    movl %eax, OFFSET(boot_pd_image)(%ebp)
+    movl %eax, OFFSET(boot_pd_image)(%ebp) /* EXEUNT_BASE is a multiple of 1 GiB */
+    movl %ebp, %ecx
+    shrl $21, %ecx
+    andl $511, %ecx
+    movl %eax, OFFSET(boot_pd_image)(%ebp, %ecx, 8)
     leal (OFFSET(boot_pdpt) + PTE_P + PTE_W)(%ebp), %eax
-    movl %eax, OFFSET(boot_pml4)(%ebp)
     movl %eax, OFFSET(boot_pml4) + 256 * 8(%ebp)
     leal (OFFSET(boot_pdpt_image) + PTE_P + PTE_W)(%ebp), %eax
-    movl %eax, OFFSET(boot_pml4) + 511 * 8(%ebp)
+    movl %eax, OFFSET(boot_pml4)(%ebp)
 
     /* PAE alone: UEFI firmware with 5-level paging leaves LA57 set, which these tables of four levels do not survive. */
     movl $(1 << 5), %eax
@@ -161,7 +171,7 @@ say_and_halt:
 
     .code64
 start64:
-    movabsq $start64_high, %rax
+    movl $start64_high, %eax
     jmp *%rax
 start64_high:
     xorl %eax, %eax
@@ -187,7 +197,7 @@ start64_high:
 boot_move:
     movq %rsi, %rcx
     shrq $3, %rcx
-    movabsq $EXEUNT_BASE, %rsi
+    movl $EXEUNT_BASE, %esi
     rep movsq
     movq %rdx, %cr3
     ret

@@ -98,7 +98,7 @@ static bool make_slots(struct address_space *space)
         return false;
     u64 *table = page_pool_ptr(space->pool, space->root);
     for (u32 level = 39; level > 12; level -= 9)
-        table = table_below(space, table, (MAP_SLOTS >> level) & 511);
+        table = table_below(space, table, ((u64)MAP_SLOTS >> level) & 511);
     table[0] = 0;
     space->slots = page_pool_hpa(space->pool, table);
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exeunt's own linear addresses (root mode). The lower half is empty: a null pointer faults.
+ * Exeunt's own linear addresses (root mode). Nothing is at 0: a null pointer faults. The image is below 2 GiB, so that
+ * its addresses are constants of 32 bits, whose instructions are shorter than those of sign-extended ones.
  *
  *   DIRECT_MAP + hpa    RAM and MMIO, not executable; Exeunt's own region is left out
  *   EXEUNT_BASE + n     byte n of Exeunt's region: the image (text RX, read-only data R, data RW), then the page pool
@@ -12,8 +13,8 @@
 #define LIB_LAYOUT_H
 
 #define DIRECT_MAP 0xffff800000000000
-#define EXEUNT_BASE 0xffffffff80000000
-#define MAP_SLOTS 0xffffffffc0000000
+#define EXEUNT_BASE 0x40000000
+#define MAP_SLOTS 0x60000000
 #define MAP_SLOTS_PER_CPU 8
 
 #endif
