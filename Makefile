@@ -33,7 +33,9 @@ all: $(BUILD)/exeunt.elf guests
 RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
-RING0_OPTIMIZE := -Os -fno-jump-tables -fno-move-loop-invariants -fno-partial-inlining -fno-ipa-sra -fno-inline-functions-called-once
+# Without the passes that GCC 12 runs for size too, though they make this code larger.
+RING0_SMALL := -fno-jump-tables -fno-move-loop-invariants -fno-partial-inlining -fno-ipa-sra
+RING0_OPTIMIZE := -Oz $(RING0_SMALL) -fno-inline-functions-called-once -fno-tree-dominator-opts
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
@@ -44,6 +46,12 @@ HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c emul/step.c emul/
          emul/interp_mov.c emul/device_mmio.c emul/device_pio.c
 $(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop \
     -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
+# What every exit may come by, but is not HOT_C: without the instructions that -Oz trades for bytes.
+WARM_C := emul/access.c emul/decode.c emul/fetch.c emul/interp.c emul/interp_operand.c emul/interp_alu.c emul/interp_io.c \
+          emul/interp_string.c emul/interp_run.c emul/device_apic.c emul/remember.c emul/guards.c emul/policy.c ept/ept_class.c \
+          ept/window.c ept/guest_walk.c ept/walk_memo.c $(wildcard cache/*.c) vmx/event.c vmx/state.c vmx/exit_msr.c \
+          vmx/exit_statistics.c vmx/exit_vmcall.c vmx/hypercall.c vmx/machine.c
+$(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
 # With a table for its leaves.
 $(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os
 

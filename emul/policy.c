@@ -16,7 +16,11 @@ struct raw_rules {
 };
 
 #define MSR(first, last, read, write, name) {first, last, read, write},
-static const struct msr_rule msr_table[] = {
+/* As struct msr_rule, in fewer bytes. */
+static const struct {
+    u32 first, last;
+    u8 read, write;
+} __attribute__((packed)) msr_table[] = {
 #include "emul/msr_policy.def"
 };
 #undef MSR
@@ -145,9 +149,9 @@ static void build_msrs(struct policy *policy, const struct trap_request *trap, c
     struct raw_rules raw = {0};
 
     for (u32 i = 0; i < COUNT_OF(msr_table); i++) {
-        const struct msr_rule *rule = &msr_table[i];
-        if (rule->read != PASS || rule->write != PASS)
-            add(&raw, rule->first, rule->last, rule->read, rule->write);
+        enum verdict read = msr_table[i].read, write = msr_table[i].write;
+        if (read != PASS || write != PASS)
+            add(&raw, msr_table[i].first, msr_table[i].last, read, write);
     }
     for (u32 i = 0; i < trap->msr_count && i < TRAP_RANGES; i++)
         add(&raw, trap->msrs[i].first, trap->msrs[i].last, FORWARD, FORWARD);

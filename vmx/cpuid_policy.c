@@ -54,7 +54,7 @@ static const struct {
 };
 
 static const struct {
-    u64 bits;
+    u32 bits;
     u8 leaf, subleaf, reg, bit;
 } cr4_features[] = {
 #define LEAF(leaf, shape, limit)
