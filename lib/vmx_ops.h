@@ -17,9 +17,20 @@ enum vmx_op { VMX_OP_VMREAD, VMX_OP_VMWRITE, VMX_OP_MSR, VMX_OP_FLUSH /* INVEPT,
 _Static_assert(VMX_OPS_COUNTED == VMX_OP_KINDS, "all kinds");
 extern u64 vmx_ops[VMX_OP_KINDS];
 #define COUNT_VMX_OP(kind) ((void)vmx_ops[VMX_OP_##kind]++)
+/* The count of `kind`; false: there is no such count. */
+static inline bool vmx_ops_read(u32 kind, u64 *count)
+{
+    if (kind < VMX_OP_KINDS)
+        *count = vmx_ops[kind];
+    return kind < VMX_OP_KINDS;
+}
 #else
 #define VMX_OPS_COUNTED 0
 #define COUNT_VMX_OP(kind) ((void)0)
+static inline bool vmx_ops_read(u32 kind, u64 *count)
+{
+    return false;
+}
 #endif
 
 #endif

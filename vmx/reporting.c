@@ -119,10 +119,9 @@ u64 vmx_ops[VMX_OP_KINDS];
 
 static u64 counter(void *context, enum hypercall_counter index)
 {
-#if VMX_OPS_COUNTED
-    if (index >= HYPERCALL_COUNTER_COUNT)
-        return vmx_ops[index - HYPERCALL_COUNTER_COUNT];
-#endif
+    u64 count;
+    if (vmx_ops_read((u32)index - HYPERCALL_COUNTER_COUNT, &count))
+        return count;
     struct cpu *cpu = host_cpu();
     struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
     switch (index) {
