@@ -74,10 +74,11 @@ $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 	$(Q)$(CC) $(RING0_FLAGS) -fno-lto -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
 # What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
-$(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld
+$(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld tools/pack-constants
 	@echo "  ld $@"
 	$(Q)$(CC) $(RING0_FLAGS) -flto-partition=one -nostdlib -static -no-pie -Wl,--gc-sections,-z,max-page-size=0x1000,--build-id=none \
 	    -T linker.ld -o $@.new $(RING0_OBJS)
+	@tools/pack-constants $@.new
 	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
 	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
 	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }
@@ -127,7 +128,7 @@ $(BUILD)/guest/64/%.o: test/guest/%
 # ---- the pure part as an ordinary host library, and its unit tests ----
 
 PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
-        $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
+        $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/unpack.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
         $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
                      lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c lib/text_queue.c \
