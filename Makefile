@@ -53,7 +53,7 @@ WARM_C := emul/access.c emul/decode.c emul/fetch.c emul/interp.c emul/interp_ope
           vmx/exit_statistics.c vmx/exit_vmcall.c vmx/hypercall.c vmx/machine.c
 $(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
 # With a table for its leaves.
-$(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os
+$(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os -mstringop-strategy=unrolled_loop
 
 # vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
 $(BUILD)/ring0/offsets.h: vmx/offsets.c

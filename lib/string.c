@@ -8,8 +8,15 @@
 
 #include <stdint.h>
 
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef strlen
+#undef strcmp
+
 /* Words, then the rest in bytes. */
-void *memcpy(void *to, const void *from, size_t length)
+__attribute__((noinline)) void *memcpy(void *to, const void *from, size_t length)
 {
     void *at = to;
     size_t words = length / 8, rest = length % 8;
@@ -18,7 +25,7 @@ void *memcpy(void *to, const void *from, size_t length)
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t length)
+__attribute__((noinline)) void *memmove(void *to, const void *from, size_t length)
 {
     if ((uintptr_t)to - (uintptr_t)from >= length)
         return memcpy(to, from, length);
@@ -28,7 +35,7 @@ void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-void *memset(void *to, int byte, size_t length)
+__attribute__((noinline)) void *memset(void *to, int byte, size_t length)
 {
     void *at = to;
     uint64_t pattern = (uint8_t)byte * 0x0101010101010101ull;

@@ -23,5 +23,13 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t limit);
 char *strchr(const char *text, int character);
 
+/* So that the compiler, which takes none for the C library's here, makes moves of those whose length it knows. */
+#define memcpy(to, from, length) __builtin_memcpy(to, from, length)
+#define memmove(to, from, length) __builtin_memmove(to, from, length)
+#define memset(to, byte, length) __builtin_memset(to, byte, length)
+#define memcmp(a, b, length) __builtin_memcmp(a, b, length)
+#define strlen(text) __builtin_strlen(text)
+#define strcmp(a, b) __builtin_strcmp(a, b)
+
 #endif
 #endif
