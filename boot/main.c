@@ -19,8 +19,9 @@
 
 extern const char image_start[], image_end[];
 
-/* The texts (linker.ld) come packed, to be unpacked to where they were linked: before that, nothing can use them. */
-extern u8 packed_start[], packed_end[];
+/* The constants (linker.ld) come packed, to be unpacked to where they were linked: before that, nothing can use them.
+ */
+extern u8 constants_start[], constants_end[];
 extern const u32 packed_size; /* how many bytes there are before this, packed */
 
 /* Called by start.S. Physical addresses: of the Multiboot2 information, and of the image. */
@@ -156,7 +157,7 @@ static _Noreturn void enter_guest(void)
 void boot_main(u64 information, u64 load_address)
 {
     boot.started = rdtsc();
-    unpack(packed_start, packed_end, (const u8 *)&packed_size - packed_size);
+    unpack(constants_start, constants_end, (const u8 *)&packed_size - packed_size);
     boot.image = (struct range){load_address, load_address + (u64)(image_end - image_start)};
     host_load(&bootstrap_cpu);
     read_hand_over(information);

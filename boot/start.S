@@ -202,7 +202,8 @@ boot_move:
     movq %rdx, %cr3
     ret
 
-    .section .rodata
+    /* With the code: the constants are packed yet. */
+    .section .start, "ax"
 text_no_multiboot2:
     .asciz "exeunt: not started by a Multiboot2 loader (use GRUB's multiboot2 command)\r\n"
 text_no_long_mode:
