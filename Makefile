@@ -30,7 +30,7 @@ all: $(BUILD)/exeunt.elf guests
 
 # ---- the hypervisor: ring 0 ----
 
-RING0_C := $(filter-out vmx/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
+RING0_C := $(filter-out %/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
 # Without the passes that GCC 12 runs for size too, though they make this code larger.
@@ -39,7 +39,7 @@ RING0_OPTIMIZE := -Oz $(RING0_SMALL) -fno-inline-functions-called-once -fno-tree
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
-OFFSETS := $(if $(wildcard vmx/offsets.c),$(BUILD)/ring0/offsets.h)
+OFFSETS := $(BUILD)/ring0/offsets.h
 
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image); nothing is padded.
 HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c emul/step.c emul/cached.c emul/quick_run.c \
@@ -55,13 +55,16 @@ $(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
 # With a table for its leaves.
 $(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os -mstringop-strategy=unrolled_loop
 
-# vmx/offsets.c holds asm("->NAME value") lines: assembler offsets that the compiler worked out.
-$(BUILD)/ring0/offsets.h: vmx/offsets.c
+# offsets.c files hold asm("->NAME value") lines: assembler offsets that the compiler worked out.
+define make_offsets
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(RING0_FLAGS) -fno-lto -MMD -MP -MT $@ -MF $(BUILD)/ring0/offsets.d -S $< -o $(BUILD)/ring0/offsets.s
-	@(echo "/* generated from vmx/offsets.c */"; \
-	  sed -n 's/^.*->[ \t]*\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $(BUILD)/ring0/offsets.s) >$@
-	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out of vmx/offsets.c" >&2; exit 1; }
+	@echo "/* generated */" >$@
+	$(Q)for c in $(filter %.c,$^); do $(CC) $(1) -MMD -MP -MT $@ -MF $@.$${c%%/*}.d -S $$c -o $@.s || exit 1; \
+	    sed -n 's/^.*->[ \t]*\([A-Za-z0-9_]*\)[ \t]*\$$\{0,1\}\(-\{0,1\}[0-9][0-9a-fx]*\).*/#define \1 \2/p' $@.s >>$@; done
+	@[ $$(grep -c define $@) -gt 0 ] || { echo "no offsets came out" >&2; exit 1; }
+endef
+$(BUILD)/ring0/offsets.h: vmx/offsets.c emul/offsets.c
+	$(call make_offsets,$(RING0_FLAGS) -fno-lto)
 
 $(BUILD)/ring0/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -127,7 +130,7 @@ $(BUILD)/guest/64/%.o: test/guest/%
 
 # ---- the pure part as an ordinary host library, and its unit tests ----
 
-PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
+PURE := $(filter-out %/offsets.c,$(wildcard emul/*.c cache/*.c ept/*.c)) \
         $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/unpack.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
         $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
@@ -135,13 +138,22 @@ PURE := $(wildcard emul/*.c cache/*.c ept/*.c) \
                      vmx/exit_statistics.c vmx/hypercall.c)
 
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)
-HOST_OBJS := $(PURE:%.c=$(BUILD)/host/%.o)
+PURE_S := $(wildcard emul/*.S)
+HOST_OBJS := $(PURE:%.c=$(BUILD)/host/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
 UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*.c))
 
 $(BUILD)/host/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  cc $<"
 	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP -c $< -o $@
+
+# The assembler part of emul/, the same for all host builds.
+$(BUILD)/host/offsets.h: emul/offsets.c
+	$(call make_offsets,-std=gnu11 -O1 -I. -DEXEUNT_HOST)
+
+$(BUILD)/host/%.S.o: %.S $(BUILD)/host/offsets.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -I$(BUILD)/host -c $< -o $@
 
 $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 	@mkdir -p $(@D)
@@ -186,7 +198,8 @@ bench-record:
 
 # Nanoseconds on this machine's CPU: emul/ without sanitizers, optimised for speed and, like the image, for size.
 BENCH_HOST := $(BUILD)/bench/host-O2 $(BUILD)/bench/host-Os
-BENCH_HOST_SOURCES := test/bench/host.c $(wildcard emul/*.c cache/*.c ept/*.c) lib/page_pool.c
+BENCH_HOST_SOURCES := test/bench/host.c $(filter-out %/offsets.c,$(wildcard emul/*.c cache/*.c ept/*.c)) \
+                      $(PURE_S:%.S=$(BUILD)/host/%.S.o) lib/page_pool.c
 
 $(BENCH_HOST): $(BUILD)/bench/host-%: $(BENCH_HOST_SOURCES) $(wildcard emul/*.h emul/*.def ept/*.h lib/*.h) test/unit/emul_fixture.h
 	@mkdir -p $(@D)
@@ -216,9 +229,9 @@ unit: $(UNIT)
 FUZZ_CC := clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)
 FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
-FUZZ_OBJS := $(PURE:%.c=$(BUILD)/fuzz/%.o)
+FUZZ_OBJS := $(PURE:%.c=$(BUILD)/fuzz/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
 FAST_FLAGS := -std=gnu11 -O2 -I. -DEXEUNT_HOST $(WARN)
-FAST_OBJS := $(PURE:%.c=$(BUILD)/fast/%.o)
+FAST_OBJS := $(PURE:%.c=$(BUILD)/fast/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
 ZYDIS_C := test/fuzz/decode_zydis.c test/fuzz/decode_compare.c
 SECONDS ?= 60
 

@@ -11,6 +11,7 @@
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "vmx/exit_site.h"
 #include "vmx/host.h"
 #include "vmx/report.h"
 #include "vmx/reporting.h"
@@ -151,6 +152,7 @@ static _Noreturn void enter_guest(void)
     log_boot((u64)(image_end - image_start));
     console_guest_runs(console_port() && policy_port(&boot.vm.policy, console_port(), 1) != PASS);
     statistics_start(&cpu->statistics, rdtsc(), cpu->timed);
+    exit_site_check_fields();
     vmx_launch(cpu);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/msr.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "vmx/exit_site.h"
 
 /* One CPU's worth: image, stacks and per-CPU state, and some 3 MiB of pages for page tables. */
 #define REGION_SIZE (4 * MIB)
@@ -59,6 +60,8 @@ static void move_to(struct boot *boot, u64 region)
         .direct_end = max_u64(4 * GIB, align_up(memory_map_ram_end(&boot->map), GIB)),
         .page_1g = cpuid(0x80000001, 0).edx & BIT(26),
         .no_execute = rdmsr(MSR_EFER) & EFER_NXE,
+        .code = translated_code,
+        .code_size = TC_CODE,
         .pool = &boot->pool,
     };
     if (!address_space_build(&own_space))

@@ -12,12 +12,13 @@
 #include "lib/print.h"
 #include "vmx/code_cache.h"
 #include "vmx/exit.h"
+#include "vmx/exit_site.h"
 #include "vmx/machine.h"
 #include "vmx/msr_guard.h"
 #include "vmx/reporting.h"
 #include "vmx/state.h"
 
-/* SPEC 6.4: how long interrupts wait at most for a REP instruction that is interpreted. */
+/* SPEC 6.4: how long interrupts wait at most for a REP instruction that is interpreted, or for a cluster. */
 #define STRING_DEADLINE_US 20
 
 static u64 read_msr(u32 msr)
@@ -191,7 +192,6 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     v->vm = &boot->vm;
     v->walks = &cpu->walks;
     cpu->vm = &boot->vm;
-    cpu->stack_top = (u64)(cpu->stack + CPU_STACK_SIZE);
     cpu->timed = boot->options.timing;
     cpu->exit_delay = boot->options.exit_delay;
     cpu->chores = cpu->exit_delay ? CHORE_DELAY : 0;
@@ -234,11 +234,27 @@ static u8 physical_address_bits(void)
     return activate & TME_ACTIVATE_ENABLED ? bits - (activate >> TME_ACTIVATE_KEY_BITS_SHIFT & 15) : bits;
 }
 
+static enum cluster_flow flow_of(enum flow flow)
+{
+    if (flow == FLOW_STRAIGHT)
+        return CLUSTER_STRAIGHT;
+    return flow == FLOW_FORWARD ? CLUSTER_FORWARD : CLUSTER_LOOPS;
+}
+
 static void build_code_cache(struct boot *boot, struct cpu *cpu)
 {
+    struct vm *vm = cpu->vm;
     code_cache_init(cpu->vm, boot->options.coherence == COHERENCE_BYTES ? COHERE_COMPARE : COHERE_PROTECT);
     if (boot->options.engine != ENGINE_INTERP)
         code_cache_give(cpu);
+    if (boot->options.engine == ENGINE_CLUSTER || boot->options.engine == ENGINE_TRANSLATE)
+        exit_site_init(cpu, &(struct site_options){
+                                .flow = flow_of(boot->options.flow),
+                                .threshold = boot->options.threshold,
+                                .cluster_max = boot->options.engine == ENGINE_CLUSTER ? boot->options.cluster_max : 1,
+                                .ticks_per_second = boot->ticks_per_ms * 1000,
+                                .budget = vm->string_deadline_ticks,
+                            });
 }
 
 static void init_reporting(struct boot *boot)

@@ -91,6 +91,15 @@ static bool map_region(struct address_space *space)
     return true;
 }
 
+static bool map_code(struct address_space *space)
+{
+    u64 at = space->region.at + ((u64)space->code - EXEUNT_BASE);
+    for (u64 offset = 0; offset < space->code_size; offset += PAGE_SIZE)
+        if (!map_page(space, CODE_MAP + offset, hpa(at + offset), 12, EXECUTE))
+            return false;
+    return true;
+}
+
 /* An empty page table for the slots: a first page mapped makes it, its entry is cleared again. */
 static bool make_slots(struct address_space *space)
 {
@@ -113,7 +122,7 @@ bool address_space_build(struct address_space *space)
     for (u64 at = 0; at < space->direct_end; at += GIB)
         if (!map_direct_gib(space, at))
             return false;
-    return map_region(space) && make_slots(space);
+    return map_region(space) && map_code(space) && make_slots(space);
 }
 
 /* The slot of this CPU that maps the page of `entry`, or the one to be used next. */

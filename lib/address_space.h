@@ -16,6 +16,8 @@ struct address_space {
     u64 direct_end;         /* the direct map reaches from 0 to here: at least 4 GiB, a multiple of 1 GiB */
     bool page_1g;           /* CPUID.80000001H:EDX.Page1GB */
     bool no_execute;        /* IA32_EFER.NXE is set */
+    const char *code;       /* memory of the image that is mapped executable at CODE_MAP, */
+    u64 code_size;          /* whole pages of it */
     struct page_pool *pool; /* where tables come from */
     hpa_t slots;            /* page table of MAP_SLOTS */
     hpa_t root;

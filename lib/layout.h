@@ -5,6 +5,7 @@
  *
  *   DIRECT_MAP + hpa    RAM and MMIO, not executable; Exeunt's own region is left out
  *   EXEUNT_BASE + n     byte n of Exeunt's region: the image (text RX, read-only data R, data RW), then the page pool
+ *   CODE_MAP + n        the memory for translated code again, to execute it (where it is in the image it is RW)
  *   MAP_SLOTS + n*4096  MAP_SLOTS_PER_CPU pages for each CPU, for addresses that the direct map does not reach
  *
  * Numbers only: the assembler reads this file too.
@@ -14,6 +15,7 @@
 
 #define DIRECT_MAP 0xffff800000000000
 #define EXEUNT_BASE 0x40000000
+#define CODE_MAP 0x50000000
 #define MAP_SLOTS 0x60000000
 #define MAP_SLOTS_PER_CPU 8
 

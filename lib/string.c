@@ -8,15 +8,10 @@
 
 #include <stdint.h>
 
-#undef memcpy
-#undef memmove
-#undef memset
-#undef memcmp
-#undef strlen
-#undef strcmp
+/* Names in parentheses: not the macros of string.h. */
 
 /* Words, then the rest in bytes. */
-__attribute__((noinline)) void *memcpy(void *to, const void *from, size_t length)
+__attribute__((noinline)) void *(memcpy)(void *to, const void *from, size_t length)
 {
     void *at = to;
     size_t words = length / 8, rest = length % 8;
@@ -25,7 +20,7 @@ __attribute__((noinline)) void *memcpy(void *to, const void *from, size_t length
     return to;
 }
 
-__attribute__((noinline)) void *memmove(void *to, const void *from, size_t length)
+__attribute__((noinline)) void *(memmove)(void *to, const void *from, size_t length)
 {
     if ((uintptr_t)to - (uintptr_t)from >= length)
         return memcpy(to, from, length);
@@ -35,7 +30,7 @@ __attribute__((noinline)) void *memmove(void *to, const void *from, size_t lengt
     return to;
 }
 
-__attribute__((noinline)) void *memset(void *to, int byte, size_t length)
+__attribute__((noinline)) void *(memset)(void *to, int byte, size_t length)
 {
     void *at = to;
     uint64_t pattern = (uint8_t)byte * 0x0101010101010101ull;
@@ -45,7 +40,7 @@ __attribute__((noinline)) void *memset(void *to, int byte, size_t length)
     return to;
 }
 
-int memcmp(const void *a, const void *b, size_t length)
+int(memcmp)(const void *a, const void *b, size_t length)
 {
     const unsigned char *x = a, *y = b;
     for (size_t i = 0; i < length; i++)
@@ -71,7 +66,7 @@ size_t strnlen(const char *text, size_t limit)
     return length;
 }
 
-size_t strlen(const char *text)
+size_t(strlen)(const char *text)
 {
     return strnlen(text, SIZE_MAX);
 }
@@ -87,7 +82,7 @@ int strncmp(const char *a, const char *b, size_t limit)
     return 0;
 }
 
-int strcmp(const char *a, const char *b)
+int(strcmp)(const char *a, const char *b)
 {
     return strncmp(a, b, SIZE_MAX);
 }

@@ -10,6 +10,7 @@
 #ifndef LIB_VCPU_H
 #define LIB_VCPU_H
 
+#include "lib/code_frame.h"
 #include "lib/types.h"
 
 /* General-purpose registers, numbered as the instruction encoding numbers them. */
@@ -233,6 +234,7 @@ struct vcpu {
     void (*fetch)(struct vcpu *, u32 parts); /* fills `parts`; NULL where everything is always there */
     struct tcache *tcache;                   /* this CPU's own: cache/tcache.h; NULL with engine=interp */
     struct walk_memo *walks;                 /* this CPU's own: ept/walk_memo.h */
+    struct code_frame frame;
 };
 
 static inline void vcpu_need(struct vcpu *v, u32 parts)

@@ -22,6 +22,11 @@
 
 #define CPU_STACK_SIZE 16384
 
+struct sites;
+
+#define CODE_CR3_NONE (~0ull)
+#define DR7_GD BIT(13) /* SDM "Debug Control Register (DR7)": general detect */
+
 /* What must be looked at before the next entry; set by the NMI and machine-check handlers, by kicks later. */
 enum attention { ATTENTION_NMI = 1, ATTENTION_MACHINE_CHECK = 2 };
 
@@ -31,12 +36,14 @@ enum chore {
     CHORE_CONSOLE = 4,       /* lines of a report wait to be sent, one in each exit */
     CHORE_DELAY = 8,         /* exit-delay= */
     CHORE_PERIOD = 16,       /* report=period: is a report due? */
+    CHORE_ARMED = 32,        /* none: DR7 enables breakpoints, which entry.S does not look for */
 };
 
 struct cpu {
-    struct vcpu vcpu; /* first: entry.S stores the guest's registers here */
+    /* Exeunt's stack while it handles an exit: right below the vcpu, where HOST_RSP points. */
+    char stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
+    struct vcpu vcpu __attribute__((aligned(16)));
 
-    u64 stack_top;          /* Exeunt's stack while it handles an exit */
     u64 exited, entered;    /* TSC of the last exit and the last entry (timing=on) */
     volatile u32 attention; /* enum attention */
     struct cpu *self;
@@ -69,6 +76,12 @@ struct cpu {
     enum hypercall_access hypercall;
     struct paging_off paging_off;
     struct walk_memo walks;
+    /* What entry.S asks: the translations; the last CR3 that was found good, and where its table is (~0: none) */
+    const void *code_table;
+    u64 code_cr3;
+    const void *code_cr3_table;
+    const void *run;     /* translated code to run instead of an entry; NULL: none */
+    struct sites *sites; /* engine=translate, cluster; else NULL */
     struct tcache tcache;
     struct perf_guard perf;
 
@@ -77,9 +90,9 @@ struct cpu {
     struct exit_statistics statistics;
     struct marks marks;
     struct host_tables host;
-    char stack[CPU_STACK_SIZE] __attribute__((aligned(16)));
     char vmxon_region[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
     char vmcs_region[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 };
+_Static_assert(offsetof(struct cpu, vcpu) == CPU_STACK_SIZE, "the stack ends where HOST_RSP points");
 
 #endif

@@ -1,80 +1,282 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way out of the guest and back in. HOST_RSP points at struct cpu, whose first member is the guest's register file, so
- * the registers are stored relative to %rsp and no register is needed to find them.
+ * The way out of the guest and back in. HOST_RSP points at the struct vcpu of struct cpu, right above Exeunt's stack: no
+ * register is needed to find where the guest's go, and calls can be made at once.
  *
  * Two versions are assembled: with the two RDTSC of timing=on, and without any (timing=off). vmx_launch() picks one by
  * the HOST_RIP that it was given.
  *
- * Between vmx_entry_check and vmx_entry_end an NMI must not be lost: its handler (vmx/host.c) sets `attention` and
- * sends execution back to vmx_entry_again, which is safe because nothing before VMRESUME changes the saved registers.
+ * Between vmx_entry_check and vmx_entry_end, and between vmx_code_check and vmx_code_resume_end, an NMI must not be
+ * lost: its handler (vmx/host.c) sets `attention` and sends execution back to vmx_entry_again or vmx_code_again, which
+ * is safe because nothing there changes RSP or what is stored.
  */
 #include "offsets.h"
 
-    .macro store_guest_registers timed
-    movq %rax, CPU_RAX(%rsp)
-    movq %rdx, CPU_RDX(%rsp)
+/* VMCS fields (vmx/vmcs_fields.def). Each was read with a check when this CPU was set up (exit_site_init()), so that here none can fail. */
+#define GUEST_PHYSICAL_ADDRESS 0x2400
+#define EXIT_REASON 0x4402
+#define IDT_VECTORING_INFO 0x4408
+#define EXIT_INSTRUCTION_LENGTH 0x440c
+#define GUEST_CS_ACCESS 0x4816
+#define GUEST_INTERRUPTIBILITY 0x4824
+#define EXIT_QUALIFICATION 0x6400
+#define GUEST_CR3 0x6802
+#define GUEST_RIP 0x681e
+#define GUEST_RFLAGS 0x6820
+
+#define NOT_QUICK_FLAGS 0x50100    /* AC, RF, TF */
+#define BLOCKING_BY_STI_MOV_SS 3
+/* SDM "Exit Qualification for EPT Violations": the access itself, of data, with a linear address, not by an IRET. */
+#define VIOLATION_KIND 0x1184
+#define VIOLATION_DATA 0x180
+
+/* lib/vmx_ops.h; flags are changed */
+    .macro count_vmread
+#ifdef COUNT_VMX_OPS
+    incq vmx_ops(%rip)
+#endif
+    .endm
+    .macro count_vmwrite
+#ifdef COUNT_VMX_OPS
+    pushfq
+    incq vmx_ops+8(%rip)
+    popfq
+#endif
+    .endm
+
+    .macro store_other_registers
+    movq %rbx, VCPU_RBX(%rsp)
+    movq %rbp, VCPU_RBP(%rsp)
+    movq %rsi, VCPU_RSI(%rsp)
+    movq %rdi, VCPU_RDI(%rsp)
+    movq %r8, VCPU_R8(%rsp)
+    movq %r9, VCPU_R9(%rsp)
+    movq %r10, VCPU_R10(%rsp)
+    movq %r11, VCPU_R11(%rsp)
+    movq %r12, VCPU_R12(%rsp)
+    movq %r13, VCPU_R13(%rsp)
+    movq %r14, VCPU_R14(%rsp)
+    movq %r15, VCPU_R15(%rsp)
+    .endm
+
+    .macro load_other_registers
+    movq VCPU_RBX(%rsp), %rbx
+    movq VCPU_RBP(%rsp), %rbp
+    movq VCPU_RSI(%rsp), %rsi
+    movq VCPU_RDI(%rsp), %rdi
+    movq VCPU_R8(%rsp), %r8
+    movq VCPU_R9(%rsp), %r9
+    movq VCPU_R10(%rsp), %r10
+    movq VCPU_R11(%rsp), %r11
+    movq VCPU_R12(%rsp), %r12
+    movq VCPU_R13(%rsp), %r13
+    movq VCPU_R14(%rsp), %r14
+    movq VCPU_R15(%rsp), %r15
+    .endm
+
+    /* TSC to a slot; rax, rdx */
+    .macro take_time timed slot
     .if \timed
     rdtsc
     shlq $32, %rdx
     orq %rdx, %rax
-    movq %rax, CPU_EXITED(%rsp)
+    movq %rax, \slot(%rsp)
     .endif
-    movq %rcx, CPU_RCX(%rsp)
-    movq %rbx, CPU_RBX(%rsp)
-    movq %rbp, CPU_RBP(%rsp)
-    movq %rsi, CPU_RSI(%rsp)
-    movq %rdi, CPU_RDI(%rsp)
-    movq %r8, CPU_R8(%rsp)
-    movq %r9, CPU_R9(%rsp)
-    movq %r10, CPU_R10(%rsp)
-    movq %r11, CPU_R11(%rsp)
-    movq %r12, CPU_R12(%rsp)
-    movq %r13, CPU_R13(%rsp)
-    movq %r14, CPU_R14(%rsp)
-    movq %r15, CPU_R15(%rsp)
     .endm
 
     .macro load_guest_registers timed
-    movq CPU_RCX(%rsp), %rcx
-    movq CPU_RBX(%rsp), %rbx
-    movq CPU_RBP(%rsp), %rbp
-    movq CPU_RSI(%rsp), %rsi
-    movq CPU_RDI(%rsp), %rdi
-    movq CPU_R8(%rsp), %r8
-    movq CPU_R9(%rsp), %r9
-    movq CPU_R10(%rsp), %r10
-    movq CPU_R11(%rsp), %r11
-    movq CPU_R12(%rsp), %r12
-    movq CPU_R13(%rsp), %r13
-    movq CPU_R14(%rsp), %r14
-    movq CPU_R15(%rsp), %r15
-    .if \timed
-    rdtsc
-    shlq $32, %rdx
-    orq %rdx, %rax
-    movq %rax, CPU_ENTERED(%rsp)
-    .endif
-    movq CPU_RDX(%rsp), %rdx
-    movq CPU_RAX(%rsp), %rax
+    movq VCPU_RCX(%rsp), %rcx
+    load_other_registers
+    take_time \timed, CPU_ENTERED
+    movq VCPU_RDX(%rsp), %rdx
+    movq VCPU_RAX(%rsp), %rax
     .endm
 
     .text
+
+/*
+ * The quick way, for exits that a translation serves (SPEC 7): finds it by RIP, proves that it is for this exit and that
+ * all it depends on holds, and runs it. What is not so goes the long way, where emul/site.c asks the same questions.
+ * Guest's rax, rcx, rdx are stored; rcx = struct translation from the moment that one is found.
+ */
+    .macro read field to
+    movl $\field, %edx
+    vmread %rdx, \to
+    count_vmread
+    .endm
+
+    .macro find_translation miss
+    movl $GUEST_RIP, %ecx
+    vmread %rcx, %rdx
+    count_vmread
+    movl $EXIT_REASON, %ecx
+    vmread %rcx, %rax
+    count_vmread
+    imull $T_HASH, %edx, %ecx
+    shrl $T_SHIFT, %ecx
+    imulq $2*T_SIZE, %rcx, %rcx
+    addq CPU_CODE_TABLE(%rsp), %rcx
+    cmpq %rdx, T_RIP(%rcx)
+    jne 3f
+1:  cmpl %eax, T_REASON(%rcx)
+    jne \miss
+    cmpl $0, CPU_CHORES(%rsp)
+    jne \miss
+    read GUEST_CS_ACCESS %rax
+    cmpl %eax, T_MODE(%rcx)
+    jne \miss
+    read GUEST_INTERRUPTIBILITY %rax
+    testb $BLOCKING_BY_STI_MOV_SS, %al
+    jnz \miss
+    read GUEST_RFLAGS %rax
+    testl $NOT_QUICK_FLAGS, %eax
+    jnz \miss
+    movq %rax, VCPU_RFLAGS(%rsp)
+    jmp *T_CHECK(%rcx)
+    /* The second place. */
+3:  addq $T_SIZE, %rcx
+    cmpq %rdx, T_RIP(%rcx)
+    je 1b
+    jmp \miss
+    .endm
+
+    .macro check_detail field miss
+    read \field %rax
+    xorq T_EXPECT(%rcx), %rax
+    testq %rax, T_EXPECT_MASK(%rcx)
+    jnz \miss
+    .endm
+
+    /* RIP leads to the page that it led to, and the page has not been written. */
+    .macro check_code miss
+    read GUEST_CR3 %rax
+    cmpq %rax, CPU_CODE_CR3(%rsp)
+    jne \miss
+    movl T_WALK_INDEX(%rcx), %edx
+    addq CPU_CODE_CR3_TABLE(%rsp), %rdx
+    movq T_VALUE(%rcx), %rax
+    cmpq %rax, (%rdx)
+    jne \miss
+    .irp level, 1, 2, 3
+    movq T_ENTRY+8*\level(%rcx), %rdx
+    movq T_VALUE+8*\level(%rcx), %rax
+    cmpq %rax, (%rdx)
+    jne \miss
+    .endr
+    movq T_PAGE(%rcx), %rdx
+    movl T_GENERATION(%rcx), %eax
+    cmpl %eax, PAGE_GENERATION(%rdx)
+    jne \miss
+    cmpb $PAGE_READ_ONLY, PAGE_STATE(%rdx)
+    jne \miss
+    .endm
+
+    /* One more of `count sum squares min max` at rdx, for a time in rax; rbx is changed. */
+    .macro tally_add
+    incq TALLY_COUNT(%rdx)
+    addq %rax, TALLY_SUM(%rdx)
+    cmpq %rax, TALLY_MIN(%rdx)
+    jbe 1f
+    movq %rax, TALLY_MIN(%rdx)
+1:  cmpq %rax, TALLY_MAX(%rdx)
+    jae 1f
+    movq %rax, TALLY_MAX(%rdx)
+1:  movq %rdx, %rbx
+    mulq %rax
+    addq %rax, TALLY_SQUARES(%rbx)
+    adcq %rdx, TALLY_SQUARES+8(%rbx)
+    .endm
+
+    /* statistics_exit() and statistics_row(), as in vmx/exit_statistics.h. */
+    .macro count_time
+    movq %rbx, VCPU_RBX(%rsp)
+    movl CPU_STATISTICS_ROW(%rsp), %edx
+    imulq $TALLY_SIZE, %rdx, %rdx
+    leaq CPU_STATISTICS_ROWS(%rsp,%rdx), %rdx
+    movq CPU_ENTERED(%rsp), %rax
+    subq CPU_STATISTICS_ACCOUNTED(%rsp), %rax
+    tally_add
+    leaq CPU_STATISTICS_GUEST(%rsp), %rdx
+    movq CPU_EXITED(%rsp), %rax
+    movq %rax, CPU_STATISTICS_ACCOUNTED(%rsp)
+    subq CPU_ENTERED(%rsp), %rax
+    tally_add
+    movzbl T_KIND(%rcx), %eax
+    movzbl exit_site_rows(%rax), %eax
+    movl %eax, CPU_STATISTICS_ROW(%rsp)
+    movq VCPU_RBX(%rsp), %rbx
+    .endm
+
+    .macro run_translation timed miss
+    decl T_USES_TO_COMPARE(%rcx)
+    jz 5f
+4:  incq T_QUICK(%rcx)
+    .if \timed
+    count_time
+    .endif
+    movq %rcx, FRAME_RUNNING(%rsp)
+    jmp *T_CODE(%rcx)
+    /* Now and then its bytes are compared. */
+5:  call vmx_compare
+    jnz 4b
+    jmp \miss
+    .endm
+
+    .macro quick_stub name timed
+    .globl vmx_exit_quick_\name
+    .balign 64
+vmx_exit_quick_\name:
+    movq %rax, VCPU_RAX(%rsp)
+    movq %rdx, VCPU_RDX(%rsp)
+    take_time \timed, CPU_EXITED
+    movq %rcx, VCPU_RCX(%rsp)
+    find_translation vmx_exit_slow_\name
+
+    .globl vmx_check_ept_\name, vmx_check_io_\name, vmx_check_alone_\name
+vmx_check_ept_\name:
+    check_detail GUEST_PHYSICAL_ADDRESS, vmx_exit_slow_\name
+    read EXIT_QUALIFICATION %rax
+    andl $VIOLATION_KIND, %eax
+    cmpl $VIOLATION_DATA, %eax
+    jne vmx_exit_slow_\name
+    read IDT_VECTORING_INFO %rax
+    testl %eax, %eax
+    js vmx_exit_slow_\name
+2:  check_code vmx_exit_slow_\name
+    run_translation \timed, vmx_exit_slow_\name
+
+vmx_check_io_\name:
+    check_detail EXIT_QUALIFICATION, vmx_exit_slow_\name
+    jmp 2b
+
+    /* The exit itself says all: what is done, and how long the instruction is. */
+vmx_check_alone_\name:
+    check_detail EXIT_QUALIFICATION, vmx_exit_slow_\name
+    read EXIT_INSTRUCTION_LENGTH %rax
+    cmpw %ax, T_LENGTH(%rcx)
+    jne vmx_exit_slow_\name
+    run_translation \timed, vmx_exit_slow_\name
+    .endm
 
     .macro exit_stub name timed
     .globl vmx_exit_\name
     .balign 64
 vmx_exit_\name:
-    store_guest_registers \timed
-    movq %rsp, %rbx
-    movq CPU_STACK_TOP(%rsp), %rsp
-    movq %rbx, %rdi
+    movq %rax, VCPU_RAX(%rsp)
+    movq %rdx, VCPU_RDX(%rsp)
+    take_time \timed, CPU_EXITED
+    movq %rcx, VCPU_RCX(%rsp)
+    .globl vmx_exit_slow_\name
+vmx_exit_slow_\name:
+    store_other_registers
+    leaq -CPU_VCPU(%rsp), %rdi
     call exit_handle
+    testq %rax, %rax
+    jnz vmx_run
     .globl vmx_entry_check_\name
 vmx_entry_check_\name:
-    cmpl $0, CPU_ATTENTION(%rbx)
+    cmpl $0, CPU_ATTENTION(%rsp)
     jne vmx_entry_again_\name
-    movq %rbx, %rsp
     load_guest_registers \timed
     vmresume
     .globl vmx_entry_end_\name
@@ -83,26 +285,107 @@ vmx_entry_end_\name:
     jmp vmx_entry_failed
 
     .globl vmx_entry_again_\name
-vmx_entry_again_\name: /* rbx = struct cpu */
-    movq CPU_STACK_TOP(%rbx), %rsp
-    movq %rbx, %rdi
+vmx_entry_again_\name:
+    leaq -CPU_VCPU(%rsp), %rdi
+    call exit_attend
+    jmp vmx_entry_check_\name
+
+    /* Translated code leaves (emul/translate.h): rax = guest RIP; guest's rax, rcx, rdx are stored */
+    .globl vmx_code_end_dirty_\name
+vmx_code_end_dirty_\name:
+    cmpl $0, VCPU_DIRTY(%rsp)
+    jne 2f
+    movl $0, VCPU_HAVE(%rsp)
+    .globl vmx_code_end_\name
+vmx_code_end_\name:
+    movl $GUEST_RIP, %ecx
+    vmwrite %rax, %rcx
+    count_vmwrite
+    jbe vmwrite_failed_rcx
+    .globl vmx_code_check_\name
+vmx_code_check_\name:
+    cmpl $0, CPU_ATTENTION(%rsp)
+    jne vmx_code_again_\name
+    take_time \timed, CPU_ENTERED
+    movq VCPU_RCX(%rsp), %rcx
+    movq VCPU_RDX(%rsp), %rdx
+    movq VCPU_RAX(%rsp), %rax
+    vmresume
+    .globl vmx_code_resume_end_\name
+vmx_code_resume_end_\name:
+    jmp vmx_entry_failed
+
+2:  testl $~PART_RFLAGS, VCPU_DIRTY(%rsp)
+    jnz 3f
+    movl $GUEST_RFLAGS, %ecx
+    movq VCPU_RFLAGS(%rsp), %rdx
+    vmwrite %rdx, %rcx
+    jbe vmwrite_failed_rcx
+    count_vmwrite
+    movl $0, VCPU_DIRTY(%rsp)
+    movl $0, VCPU_HAVE(%rsp)
+    jmp vmx_code_end_\name
+
+    /* More is to be written back, or delivered. */
+3:  movq %rax, VCPU_RIP(%rsp)
+    orl $PART_RIP, VCPU_HAVE(%rsp)
+    orl $PART_RIP, VCPU_DIRTY(%rsp)
+    .globl vmx_code_care_\name
+vmx_code_care_\name:
+    store_other_registers
+    leaq -CPU_VCPU(%rsp), %rdi
+    call exit_finish
+    jmp vmx_entry_check_\name
+
+    /* The VMCS has RIP and the flags; struct vcpu has not. */
+    .globl vmx_code_again_\name
+vmx_code_again_\name:
+    store_other_registers
+    movl $0, VCPU_HAVE(%rsp)
+    leaq -CPU_VCPU(%rsp), %rdi
     call exit_attend
     jmp vmx_entry_check_\name
     .endm
 
     exit_stub timed, 1
     exit_stub plain, 0
+    quick_stub timed, 1
+    quick_stub plain, 0
+
+/* Called on the quick way. rcx = struct translation, kept; ZF: it must not be used. rax, rdx are changed. */
+vmx_compare:
+    pushq %rcx
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    leaq 64-CPU_VCPU(%rsp), %rdi
+    movq %rcx, %rsi
+    call exit_site_compare
+    testb %al, %al
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rcx
+    ret
+
+vmx_run: /* rax = translated code */
+    load_other_registers
+    jmp *%rax
 
 /* void vmx_launch(struct cpu *): enters the guest for the first time; comes back only by exits. rdi = cpu */
     .globl vmx_launch
 vmx_launch:
-    movq %rdi, %rsp
+    leaq CPU_VCPU(%rdi), %rsp
     load_guest_registers 1
     vmlaunch
 vmx_entry_failed:
-    /* Still on struct cpu: step off it before anything is pushed. */
-    movq %rsp, %rdi
-    movq CPU_STACK_TOP(%rsp), %rsp
+    leaq -CPU_VCPU(%rsp), %rdi
     pushfq
     popq %rsi
     call entry_failed

@@ -111,15 +111,20 @@ static void do_chores(struct cpu *cpu)
         wait_delay(cpu);
 }
 
+static void flush_ept(struct cpu *cpu)
+{
+    if (cpu->vm->ept.flush) {
+        invept(cpu->invept_type, cpu->eptp);
+        cpu->vm->ept.flush = false;
+    }
+}
+
 /* Events and chores: rare, and out of line, so that the path without them keeps no registers. */
 static __attribute__((noinline)) void prepare_with_care(struct cpu *cpu)
 {
     do_chores(cpu);
     event_deliver(cpu);
-    if (cpu->vm->ept.flush) {
-        invept(cpu->invept_type, cpu->eptp);
-        cpu->vm->ept.flush = false;
-    }
+    flush_ept(cpu);
     state_write_back(cpu);
 }
 
@@ -139,7 +144,22 @@ static inline void prepare_entry(struct cpu *cpu)
     }
 }
 
-void exit_handle(struct cpu *cpu)
+/* Translated code runs next, unless an event has to be delivered before the instruction that exited. */
+static const void *take_run(struct cpu *cpu)
+{
+    const void *run = cpu->run;
+    cpu->run = NULL;
+    if (__builtin_expect(cpu->chores | cpu->vm->ept.flush, 0)) {
+        do_chores(cpu);
+        flush_ept(cpu);
+        if (cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))
+            return NULL;
+    }
+    cpu->vcpu.dirty = 0;
+    return run;
+}
+
+const void *exit_handle(struct cpu *cpu)
 {
     u32 reason = (u32)vmread(VMCS_EXIT_REASON);
     cpu->reason = reason & EXIT_REASON_BASIC;
@@ -159,6 +179,17 @@ void exit_handle(struct cpu *cpu)
     if (__builtin_expect(!handler, 0))
         exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
     handler(cpu);
+    if (cpu->run) {
+        const void *run = take_run(cpu);
+        if (run)
+            return run;
+    }
+    prepare_entry(cpu);
+    return NULL;
+}
+
+void exit_finish(struct cpu *cpu)
+{
     prepare_entry(cpu);
 }
 

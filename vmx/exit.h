@@ -9,8 +9,14 @@
 #include "lib/format.h"
 #include "vmx/cpu.h"
 
-/* Called by entry.S with the guest's registers stored. On return the guest is entered. */
-void exit_handle(struct cpu *cpu);
+/*
+ * Called by entry.S with the guest's registers stored. On return the guest is entered, or the translated code is run
+ * that is returned (emul/translate.h).
+ */
+const void *exit_handle(struct cpu *cpu);
+
+/* Called by entry.S when translated code was left in a state that is to be written back whole. */
+void exit_finish(struct cpu *cpu);
 
 /* Called by entry.S when something wants attention between exit_handle() and VMRESUME. */
 void exit_attend(struct cpu *cpu);

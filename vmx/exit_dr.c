@@ -2,10 +2,10 @@
 /* MOV to and from debug registers, with trap=dr. DR0 to DR3 and DR6 stay in the machine; DR7 is in the VMCS. */
 #include "lib/cpu.h"
 #include "vmx/exit.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 
 #define DR6_BD BIT(13)
-#define DR7_GD BIT(13)
 #define DR7_FIXED_1 BIT(10)
 #define DR7_FIXED_0 (BIT(12) | BITS(15, 14))
 
@@ -91,6 +91,8 @@ void exit_debug_register(struct cpu *cpu)
     u32 number = qualification & 7, reg = qualification >> 8 & 15;
     bool from = qualification & BIT(4);
     if (faults_first(v, number) || general_detect(v))
+        return;
+    if (cpu->sites && exit_by_site(cpu, qualification, (struct track_cause){TRACK_OTHER, cpu->reason}))
         return;
     if (reg == RSP)
         vcpu_need(v, PART_RSP);

@@ -7,6 +7,7 @@
 #include "lib/counters.h"
 #include "vmx/exit.h"
 #include "vmx/exit_reasons.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 #include "vmx/vmcs_fields.h"
 
@@ -77,7 +78,7 @@ static __attribute__((noinline)) void fault_of_walk(struct cpu *cpu, u64 qualifi
 }
 
 /* Memory that no one may be given: a hole or Exeunt's region. */
-static void withhold(struct cpu *cpu, enum ept_class memory, u64 qualification)
+static void withhold(struct cpu *cpu, gpa_t at, enum ept_class memory, u64 qualification)
 {
     struct vcpu *v = &cpu->vcpu;
     if (!(qualification & VIOLATION_LINEAR_VALID)) {
@@ -91,7 +92,8 @@ static void withhold(struct cpu *cpu, enum ept_class memory, u64 qualification)
     } else if (qualification & VIOLATION_FETCH) {
         counters.own_fetches += memory == EPT_CLASS_OWN;
         vcpu_raise(v, VECTOR_UD); /* ones are FF FF, which is no instruction */
-    } else {
+    } else if (memory != EPT_CLASS_TRAPPED || !cpu->sites ||
+               !exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK})) {
         exit_emulate(cpu, &(struct emul_expect){.kind = EXPECT_MEMORY});
     }
 }
@@ -105,7 +107,7 @@ static __attribute__((noinline)) void violation(struct cpu *cpu, gpa_t at, u64 q
     if (memory == EPT_CLASS_RAM || memory == EPT_CLASS_DEVICE)
         admit(cpu, at, qualification);
     else
-        withhold(cpu, memory, qualification);
+        withhold(cpu, at, memory, qualification);
 }
 
 /* Most are the access itself, by an instruction, to the LAPIC. */
@@ -122,6 +124,8 @@ void exit_ept_violation(struct cpu *cpu)
         return;
     }
     statistics_row(&cpu->statistics, (enum exit_row)EXIT_REASON_APIC_ACCESS);
+    if (cpu->sites && exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK}))
+        return;
     exit_emulate(cpu, &memory);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Port I/O that the policy traps: fetched, checked against the exit, performed for the guest. */
 #include "vmx/exit.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 
 /* SDM "Exit Qualification for I/O Instructions". */
@@ -21,5 +22,7 @@ void exit_io(struct cpu *cpu)
     else
         expect.kind = in ? EXPECT_IN : EXPECT_OUT;
     statistics_row(&cpu->statistics, in ? ROW_IO_IN : ROW_IO_OUT);
+    if (cpu->sites && exit_by_site(cpu, qualification, (struct track_cause){TRACK_PORT, expect.port}))
+        return;
     exit_emulate(cpu, &expect);
 }

@@ -31,6 +31,8 @@ extern const char host_stubs[];
 extern const struct fixup extable_start[], extable_end[];
 extern const char vmx_entry_check_timed[], vmx_entry_end_timed[], vmx_entry_again_timed[];
 extern const char vmx_entry_check_plain[], vmx_entry_end_plain[], vmx_entry_again_plain[];
+extern const char vmx_code_check_timed[], vmx_code_resume_end_timed[], vmx_code_again_timed[];
+extern const char vmx_code_check_plain[], vmx_code_resume_end_plain[], vmx_code_again_plain[];
 
 static struct gate idt[VECTORS]; /* the same for all CPUs */
 
@@ -117,15 +119,19 @@ struct cpu *host_cpu(void)
 }
 
 /* An NMI after the last look at `attention` and before VMRESUME goes back to look again. */
-static void redirect_entry(struct host_frame *frame, struct cpu *cpu)
+static void redirect_entry(struct host_frame *frame)
 {
-    bool timed = frame->rip >= (u64)vmx_entry_check_timed && frame->rip < (u64)vmx_entry_end_timed;
-    bool plain = frame->rip >= (u64)vmx_entry_check_plain && frame->rip < (u64)vmx_entry_end_plain;
-    if (!timed && !plain)
-        return;
-    frame->rip = (u64)(timed ? vmx_entry_again_timed : vmx_entry_again_plain);
-    frame->gpr[RBX] = (u64)cpu;
-    frame->rsp = cpu->stack_top;
+    static const struct {
+        const char *check, *end, *again;
+    } places[] = {
+        {vmx_entry_check_timed, vmx_entry_end_timed, vmx_entry_again_timed},
+        {vmx_entry_check_plain, vmx_entry_end_plain, vmx_entry_again_plain},
+        {vmx_code_check_timed, vmx_code_resume_end_timed, vmx_code_again_timed},
+        {vmx_code_check_plain, vmx_code_resume_end_plain, vmx_code_again_plain},
+    };
+    for (u32 i = 0; i < COUNT_OF(places); i++)
+        if (frame->rip >= (u64)places[i].check && frame->rip < (u64)places[i].end)
+            frame->rip = (u64)places[i].again;
 }
 
 static bool fix_up(struct host_frame *frame)
@@ -168,7 +174,7 @@ void host_exception(struct host_frame *frame)
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_MC) {
         struct cpu *cpu = host_cpu();
         cpu->attention |= frame->vector == VECTOR_NMI ? ATTENTION_NMI : ATTENTION_MACHINE_CHECK;
-        redirect_entry(frame, cpu);
+        redirect_entry(frame);
         return;
     }
     if (frame->vector == VECTOR_GP && fix_up(frame))

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Compiled to assembly only: the build turns each "->NAME value" into a #define in offsets.h, for the .S files.
+ * Compiled to assembly only: the build turns each "->NAME value" into a #define in offsets.h, for the .S files. Offsets
+ * from the struct vcpu in struct cpu, where RSP points from exit to entry; those of the vcpu itself are in
+ * emul/offsets.c.
  */
 #include "vmx/cpu.h"
 
-#define OFFSET(name, member) asm volatile("\n->" #name " %c0" : : "i"(offsetof(struct cpu, member)))
+#define OFFSET(name, member)                                                                                           \
+    asm volatile("\n->" #name " %c0" : : "i"((s64)offsetof(struct cpu, member) - (s64)offsetof(struct cpu, vcpu)))
+#define CONSTANT(name, value) asm volatile("\n->" #name " %c0" : : "i"(value))
 
 void offsets(void);
 
 void offsets(void)
 {
-    OFFSET(CPU_RAX, vcpu.gpr[RAX]);
-    OFFSET(CPU_RCX, vcpu.gpr[RCX]);
-    OFFSET(CPU_RDX, vcpu.gpr[RDX]);
-    OFFSET(CPU_RBX, vcpu.gpr[RBX]);
-    OFFSET(CPU_RBP, vcpu.gpr[RBP]);
-    OFFSET(CPU_RSI, vcpu.gpr[RSI]);
-    OFFSET(CPU_RDI, vcpu.gpr[RDI]);
-    OFFSET(CPU_R8, vcpu.gpr[R8]);
-    OFFSET(CPU_R9, vcpu.gpr[R9]);
-    OFFSET(CPU_R10, vcpu.gpr[R10]);
-    OFFSET(CPU_R11, vcpu.gpr[R11]);
-    OFFSET(CPU_R12, vcpu.gpr[R12]);
-    OFFSET(CPU_R13, vcpu.gpr[R13]);
-    OFFSET(CPU_R14, vcpu.gpr[R14]);
-    OFFSET(CPU_R15, vcpu.gpr[R15]);
-    OFFSET(CPU_STACK_TOP, stack_top);
+    CONSTANT(CPU_VCPU, offsetof(struct cpu, vcpu));
     OFFSET(CPU_EXITED, exited);
     OFFSET(CPU_ENTERED, entered);
     OFFSET(CPU_ATTENTION, attention);
+    OFFSET(CPU_CHORES, chores);
+    OFFSET(CPU_CODE_TABLE, code_table);
+    OFFSET(CPU_CODE_CR3, code_cr3);
+    OFFSET(CPU_CODE_CR3_TABLE, code_cr3_table);
+    OFFSET(CPU_STATISTICS_ROW, statistics.row);
+    OFFSET(CPU_STATISTICS_ROWS, statistics.rows);
+    OFFSET(CPU_STATISTICS_GUEST, statistics.guest);
+    OFFSET(CPU_STATISTICS_ACCOUNTED, statistics.accounted);
+    CONSTANT(TALLY_SIZE, sizeof(struct tally));
+    CONSTANT(TALLY_COUNT, offsetof(struct tally, count));
+    CONSTANT(TALLY_MIN, offsetof(struct tally, min));
+    CONSTANT(TALLY_MAX, offsetof(struct tally, max));
+    CONSTANT(TALLY_SUM, offsetof(struct tally, sum));
+    CONSTANT(TALLY_SQUARES, offsetof(struct tally, squares));
 }

@@ -7,6 +7,7 @@
 #include "lib/print.h"
 #include "lib/vmx_ops.h"
 #include "vmx/code_cache.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 #include "vmx/report.h"
 #include "vmx/vmcs_fields.h"
@@ -43,6 +44,7 @@ static void print_report(const char *cause)
 {
     struct cpu *cpu = host_cpu();
     u64 tsc = now(cpu);
+    exit_site_fold(cpu);
     statistics_close(&cpu->statistics, tsc);
     struct cache_figures cache = code_cache_figures(cpu);
     struct report_input input = {
@@ -75,6 +77,7 @@ void reporting_guest_ends(enum end_cause cause)
 static void reset(void *context)
 {
     struct cpu *cpu = host_cpu();
+    exit_site_fold(cpu);
     statistics_start(&cpu->statistics, now(cpu), cpu->timed);
     cpu->marks.count = 0;
 }
@@ -123,6 +126,7 @@ static u64 counter(void *context, enum hypercall_counter index)
     if (vmx_ops_read((u32)index - HYPERCALL_COUNTER_COUNT, &count))
         return count;
     struct cpu *cpu = host_cpu();
+    exit_site_fold(cpu);
     struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
     switch (index) {
     case HYPERCALL_EXITS:

@@ -3,6 +3,7 @@
 
 #include "emul/emul.h"
 #include "emul/retire.h"
+#include "emul/watch.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
 #include "vmx/caps.h"
@@ -127,6 +128,7 @@ void state_set_cr0(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr0 = value;
     cpu->cr0_owned = value & cpu->cr0_mask;
+    cpu->code_cr3 = CODE_CR3_NONE;
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
 }
@@ -135,6 +137,7 @@ void state_set_cr4(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr4 = value;
     cpu->cr4_owned = value & cpu->cr4_mask;
+    cpu->code_cr3 = CODE_CR3_NONE;
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
 }
@@ -142,6 +145,7 @@ void state_set_cr4(struct cpu *cpu, u64 value)
 void state_set_efer(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.efer = value;
+    cpu->code_cr3 = CODE_CR3_NONE;
     vmwrite(VMCS_GUEST_EFER, value);
     u32 entry = cpu->controls.vm_entry & ~(u32)VM_ENTRY_IA32E_GUEST;
     if (value & EFER_LMA)
@@ -171,6 +175,15 @@ static void write_segment(struct vcpu *v, enum segment_name name)
     vmwrite(vmcs_guest_selector(name), s->selector);
 }
 
+/* With engine=translate and above every MOV DR exits: what is written here is what is there. */
+static void write_guest_dr7(struct cpu *cpu, u64 value)
+{
+    vmwrite(VMCS_GUEST_DR7, value);
+    cpu->chores &= ~(u32)CHORE_ARMED;
+    if (cpu->sites && value & (WATCH_ENABLES | DR7_GD))
+        cpu->chores |= CHORE_ARMED;
+}
+
 static void write_control_registers(struct cpu *cpu, u32 parts)
 {
     struct vcpu *v = &cpu->vcpu;
@@ -189,7 +202,7 @@ static void write_control_registers(struct cpu *cpu, u32 parts)
         for (u32 i = 0; i < 4; i++)
             vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, v->pdpte[i]);
     if (parts & PART_DR7)
-        vmwrite(VMCS_GUEST_DR7, v->dr7);
+        write_guest_dr7(cpu, v->dr7);
 }
 
 static void write_rare(struct cpu *cpu, u32 parts)

@@ -10,7 +10,15 @@
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
-extern const char vmx_exit_timed[], vmx_exit_plain[];
+extern const char vmx_exit_timed[], vmx_exit_plain[], vmx_exit_quick_timed[], vmx_exit_quick_plain[];
+
+/* vmx/entry.S */
+static const char *exit_stub(const struct cpu *cpu)
+{
+    if (cpu->sites)
+        return cpu->timed ? vmx_exit_quick_timed : vmx_exit_quick_plain;
+    return cpu->timed ? vmx_exit_timed : vmx_exit_plain;
+}
 
 /* SDM "IA32_PAT MSR": the value after reset, which Exeunt's own page tables count on. */
 #define PAT_AFTER_RESET 0x0007040600070406
@@ -76,8 +84,8 @@ static void write_host(struct cpu *cpu)
     vmwrite(VMCS_HOST_PAT, PAT_AFTER_RESET);
     if (cpu->controls.vm_exit & VM_EXIT_LOAD_PERF_GLOBAL_CTRL)
         vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
-    vmwrite(VMCS_HOST_RSP, (u64)cpu);
-    vmwrite(VMCS_HOST_RIP, (u64)(cpu->timed ? vmx_exit_timed : vmx_exit_plain));
+    vmwrite(VMCS_HOST_RSP, (u64)&cpu->vcpu);
+    vmwrite(VMCS_HOST_RIP, (u64)exit_stub(cpu));
 }
 
 static void write_controls(struct cpu *cpu, const struct vmcs_bitmaps *bitmaps)

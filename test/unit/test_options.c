@@ -298,7 +298,7 @@ static void help_lists_everything(void **state)
                               "default cluster",
                               "default pio,apic",
                               "default com1,115200",
-                              "not built yet: cluster translate"};
+                              "not built yet: traces"};
     for (u32 i = 0; i < COUNT_OF(expected); i++)
         if (!strstr(lines, expected[i]))
             fail_msg("help lacks %s:\n%s", expected[i], lines);
@@ -315,19 +315,18 @@ static u32 settle(const char *line)
 static void settled(void **state)
 {
     assert_int_equal(settle(""), 1);
-    assert_string_equal(lines, "engine=cluster (the default) is not built yet: engine=decode is used\n");
-    assert_int_equal(options.engine, ENGINE_DECODE);
+    assert_string_equal(lines, "flow=traces (the default) is not built yet: flow=loops is used\n");
+    assert_int_equal(options.engine, ENGINE_CLUSTER);
+    assert_int_equal(options.flow, FLOW_LOOPS);
     assert_int_equal(options.cpus, 1);
-    assert_int_equal(settle("engine=interp"), 0);
-    assert_int_equal(settle("engine=decode"), 0);
-    assert_int_equal(settle("engine=translate"), 1);
-    assert_string_equal(lines, "engine=translate is not built yet: engine=decode is used\n");
-    assert_int_equal(settle("engine=interp report=end,period:5 cpus=2 threshold=9"), 2);
+    assert_int_equal(settle("flow=loops"), 0);
+    assert_int_equal(settle("flow=traces"), 1);
+    assert_string_equal(lines, "flow=traces is not built yet: flow=loops is used\n");
+    assert_int_equal(settle("engine=interp flow=loops report=end,period:5 cpus=2"), 1);
     assert_true(options.report.at_end);
     assert_int_equal(options.report.period_seconds, 5);
     assert_int_equal(options.cpus, 1);
-    assert_non_null(strstr(lines, "threshold= has no effect yet"));
-    assert_int_equal(settle("engine=interp cpus=1"), 0);
+    assert_int_equal(settle("engine=interp flow=loops cpus=1"), 0);
 }
 
 static void messages_are_cut(void **state)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The translation cache (SPEC 6.5): machine code for exit sites, found by the linear address of the instruction that
+ * exits. Each notes what it was made from: the pages whose bytes it stands for (cache/coherence.h), the paging entries
+ * that the walk to them read, and the mode. One per CPU: nothing is locked.
+ *
+ * The code lies in one ring of TC_CODE bytes, written through one mapping and executed through another (W^X). A new
+ * piece takes the oldest place; pieces that were used since the ring came by last are passed over, a bounded number of
+ * times. Nothing is made or dropped while translated code runs.
+ */
+#ifndef CACHE_TRANSLATIONS_H
+#define CACHE_TRANSLATIONS_H
+
+#include "cache/coherence.h"
+
+#define TRANSLATIONS_BITS 9
+#define TRANSLATIONS (1u << TRANSLATIONS_BITS)
+#define TC_CODE (256u << 10)
+#define TC_PIECE_MAX (8u << 10)
+#define TC_PASS_OVER 8
+#define TC_PAGES 2
+#define TC_WALK 4
+#define TC_NO_WALK (~0u)
+
+#define TC_SOURCE_MAX 192 /* bytes of guest code that a translation stands for, at most */
+
+/* Supervisor code is compared on every so many uses (SPEC 5.3). */
+#define TC_COMPARE_AGAIN 64
+
+struct translation {
+    /* vmx/entry.S reads these: within reach of one byte's displacement. */
+    u64 rip;           /* linear address of the first instruction; ~0: nothing here */
+    u32 reason;        /* basic exit reason */
+    u32 mode;          /* access rights of CS */
+    const void *check; /* the code that proves it there, given by its owner */
+    u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
+    u64 expect_mask;
+    const void *code;
+    u64 quick;           /* uses by way of vmx/entry.S since they were last counted */
+    u32 uses_to_compare; /* counts down from TC_COMPARE_AGAIN */
+    u32 generation[TC_PAGES];
+    u32 walk_index;                   /* see `entry` */
+    struct code_page *page[TC_PAGES]; /* the second: NULL if all is in one page */
+    /*
+     * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
+     * TC_NO_WALK: not so, or more is to be checked.
+     */
+    u64 value[TC_WALK];
+    const volatile u64 *entry[TC_WALK]; /* [0] is not used */
+
+    /* What only slow ways and reports need */
+    u64 rip_offset;         /* `rip` less the base of CS */
+    bool needs_rsp;         /* before it runs, v->gpr[RSP] must be there */
+    u8 kind;                /* of the exit: below TC_KINDS, for whoever counts */
+    u8 count, exiting, why; /* of the cluster: emul/cluster.h */
+    u16 length, first;      /* bytes of guest code in all, and in the first page */
+    gpa_t gpa[TC_PAGES];    /* of the first byte in each page */
+    const u8 *bytes[TC_PAGES];
+    u64 hits;              /* uses, without `quick` */
+    u64 uses;              /* hits and quick when the ring came by */
+    u32 piece, piece_size; /* place in the ring */
+    u8 source[TC_SOURCE_MAX];
+};
+
+#define TC_KINDS 8
+
+struct translations_counts {
+    u64 made, lost_to_ring, lost_to_table, stale;
+};
+
+struct translations {
+    struct coherence *coherence;
+    u8 *code;             /* to write */
+    const u8 *executable; /* the same memory, to execute */
+    u32 next;             /* in the ring */
+    u64 quick[TC_KINDS];  /* uses counted in struct translation and settled */
+    struct translations_counts counts;
+    struct translation table[TRANSLATIONS];
+};
+
+void translations_init(struct translations *t, struct coherence *coherence, void *code, const void *executable);
+
+/* The first of the two places for `rip`. */
+#define TRANSLATIONS_HASH 0x9e3779b1u
+#define TRANSLATIONS_SHIFT (33 - TRANSLATIONS_BITS)
+static inline u32 translations_slot(u64 rip)
+{
+    return (((u32)rip * TRANSLATIONS_HASH) >> TRANSLATIONS_SHIFT) * 2;
+}
+
+/* What stands for the instruction at `rip`, whatever the mode; NULL: nothing. It is still to be checked. */
+static inline struct translation *translations_find(struct translations *t, u64 rip)
+{
+    struct translation *found = &t->table[translations_slot(rip)];
+    if (found->rip != rip)
+        found++;
+    return found->rip == rip ? found : NULL;
+}
+
+/* Whether its pages were not written since it was made. */
+static inline bool translation_is_fresh(const struct translation *t)
+{
+    return t->page[0]->generation == t->generation[0] && (!t->page[1] || t->page[1]->generation == t->generation[1]);
+}
+
+/* Whether whoever writes its pages does so unseen. */
+static inline bool translation_must_compare(const struct translation *t)
+{
+    return coherence_compares(t->page[0]) || (t->page[1] && coherence_compares(t->page[1]));
+}
+
+/* Whether the guest's bytes are still those it was made from. */
+bool translation_same(const struct translation *translation);
+
+/* The same for one that is about to be used; where not, coherence is told and it is dropped. */
+bool translation_compare(struct translations *t, struct translation *translation);
+
+/* Moves what vmx/entry.S counted in `translation` to t->quick. */
+void translation_settle(struct translations *t, struct translation *translation);
+
+void translations_drop(struct translations *t, struct translation *translation);
+
+/*
+ * Where a piece of up to TC_PIECE_MAX bytes can be written. The caller then either calls translations_publish() or
+ * leaves it.
+ */
+u8 *translations_room(struct translations *t);
+
+/* Where what is written at `piece` will be executed. */
+static inline const void *translations_executable(const struct translations *t, const u8 *piece)
+{
+    return t->executable + (piece - t->code);
+}
+
+/*
+ * Makes the pages read-only, then compares the guest's bytes with `source` of *made (SPEC 5.2), and takes it into the
+ * table. `made` has all but code, page, generation and piece; `size` bytes at translations_room() are its own, with
+ * its code `entry` bytes into them. NULL: it cannot be kept.
+ */
+struct translation *translations_publish(struct translations *t, const struct translation *made, u32 size, u32 entry);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emul/emit.h"
+
+#include "lib/string.h"
+
+#define REX_W 0x48u
+#define REX_R(reg) ((reg) >= 8 ? 4u : 0u)
+#define REX_X(reg) ((reg) != REG_NONE && (reg) >= 8 ? 2u : 0u)
+#define REX_B(reg) ((reg) != REG_NONE && (reg) >= 8 ? 1u : 0u)
+
+void emit_bytes(struct emitter *e, const void *bytes, u32 count)
+{
+    if ((u64)(e->end - e->at) < count) {
+        e->full = true;
+        return;
+    }
+    memcpy(e->at, bytes, count);
+    e->at += count;
+}
+
+void emit8(struct emitter *e, u32 byte)
+{
+    u8 value = (u8)byte;
+    emit_bytes(e, &value, 1);
+}
+
+void emit16(struct emitter *e, u32 value)
+{
+    emit_bytes(e, &value, 2);
+}
+
+void emit32(struct emitter *e, u64 value)
+{
+    emit_bytes(e, &value, 4);
+}
+
+static bool fits8(u64 value)
+{
+    return value + 0x80 < 0x100;
+}
+
+static bool fits32(u64 value)
+{
+    return value + 0x80000000 < 0x100000000;
+}
+
+void emit_base(struct emitter *e, u32 reg, u32 base, u32 displacement)
+{
+    u32 mod = !displacement ? 0 : fits8((u64)(s64)(s32)displacement) ? 1 : 2;
+    emit8(e, mod << 6 | (reg & 7) << 3 | base);
+    if (base == RSP)
+        emit8(e, 0x24);
+    if (mod == 1)
+        emit8(e, displacement);
+    else if (mod == 2)
+        emit32(e, displacement);
+}
+
+void emit_slot(struct emitter *e, enum slot_op op, u32 reg, u32 slot)
+{
+    emit8(e, REX_W | REX_R(reg));
+    emit8(e, op);
+    emit_base(e, reg, RSP, slot);
+}
+
+/* INC and DEC would be of 32 bits without REX.W, the others are of 64. */
+void emit_slot_unary(struct emitter *e, enum slot_unary op, u32 slot)
+{
+    if (op == SLOT_INC || op == SLOT_DEC)
+        emit8(e, REX_W);
+    emit8(e, (u32)op >> 8);
+    emit_base(e, op & 7, RSP, slot);
+}
+
+void emit_slot32_set(struct emitter *e, u32 slot, u32 value)
+{
+    emit8(e, 0xc7);
+    emit_base(e, 0, RSP, slot);
+    emit32(e, value);
+}
+
+void emit_slot_set(struct emitter *e, u32 slot, u64 value)
+{
+    emit8(e, REX_W);
+    emit_slot32_set(e, slot, (u32)value);
+}
+
+void emit_slot32_compare(struct emitter *e, u32 slot, u32 value)
+{
+    emit8(e, 0x81);
+    emit_base(e, 7, RSP, slot);
+    emit32(e, value);
+}
+
+void emit_slot32_decrement(struct emitter *e, u32 slot)
+{
+    emit8(e, 0xff);
+    emit_base(e, 1, RSP, slot);
+}
+
+void emit_constant(struct emitter *e, u32 reg, u64 value)
+{
+    bool low = value <= 0xffffffff, sign = fits32(value);
+    if (!low)
+        emit8(e, REX_W | REX_B(reg));
+    else if (reg >= 8)
+        emit8(e, 0x41);
+    if (!low && sign) {
+        emit8(e, 0xc7);
+        emit8(e, 0xc0 | (reg & 7));
+    } else {
+        emit8(e, 0xb8 | (reg & 7));
+    }
+    emit32(e, value);
+    if (!low && !sign)
+        emit32(e, value >> 32);
+}
+
+/* [base + index * scale + displacement] with any registers; base may be REG_NONE. */
+static void emit_indexed(struct emitter *e, u32 reg, u32 base, const struct memory_operand *memory)
+{
+    static const u8 scales[] = {[1] = 0, [2] = 1 << 6, [4] = 2 << 6, [8] = 3 << 6};
+    u32 displacement = (u32)memory->displacement;
+    u32 mod = base == REG_NONE ? 0 : fits8((u64)memory->displacement) ? 1 : 2;
+    u32 index = memory->index == REG_NONE ? 4 : memory->index & 7;
+    emit8(e, mod << 6 | (reg & 7) << 3 | 4);
+    emit8(e, scales[memory->index == REG_NONE ? 1 : memory->scale] | index << 3 | (base == REG_NONE ? 5 : base & 7));
+    if (mod == 1)
+        emit8(e, displacement);
+    else
+        emit32(e, displacement);
+}
+
+void emit_lea(struct emitter *e, u32 reg, u32 size, const struct insn *insn, u32 base, u64 next)
+{
+    const struct memory_operand *memory = &insn->memory;
+    u64 constant = (u64)memory->displacement + (memory->rip_relative ? next : 0);
+    if (memory->rip_relative || (base == REG_NONE && memory->index == REG_NONE)) {
+        constant &= insn->address_size == 4 ? 0xffffffff : ~0ull;
+        if (size == 2) { /* the rest of the register stays */
+            emit8(e, 0x66);
+            if (reg >= 8)
+                emit8(e, 0x41);
+            emit8(e, 0xb8 | (reg & 7));
+            emit16(e, (u32)constant);
+        } else {
+            emit_constant(e, reg, size == 4 ? (u32)constant : constant);
+        }
+        return;
+    }
+    if (size == 2)
+        emit8(e, 0x66);
+    if (insn->address_size == 4)
+        emit8(e, 0x67);
+    emit8(e, 0x40 | (size == 8 ? 8 : 0) | REX_R(reg) | REX_X(memory->index) | REX_B(base));
+    emit8(e, 0x8d);
+    emit_indexed(e, reg, base, memory);
+}
+
+void emit_jump_back(struct emitter *e, const u8 *to)
+{
+    emit8(e, 0xe9);
+    emit32(e, (u64)(to - (e->at + 4)));
+}
+
+void emit_jcc_back(struct emitter *e, u32 condition, const u8 *to)
+{
+    emit8(e, 0x0f);
+    emit8(e, 0x80 | condition);
+    emit32(e, (u64)(to - (e->at + 4)));
+}
+
+struct fixup32 emit_jump(struct emitter *e)
+{
+    emit8(e, 0xe9);
+    struct fixup32 fixup = {e->at};
+    emit32(e, 0);
+    return fixup;
+}
+
+struct fixup32 emit_jcc(struct emitter *e, u32 condition)
+{
+    emit8(e, 0x0f);
+    emit8(e, 0x80 | condition);
+    struct fixup32 fixup = {e->at};
+    emit32(e, 0);
+    return fixup;
+}
+
+void emit_bind(struct emitter *e, struct fixup32 fixup)
+{
+    u32 displacement = (u32)(e->at - (fixup.at + 4));
+    if (!e->full)
+        memcpy(fixup.at, &displacement, 4);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writing 64-bit machine code. An emitter that ran out of room stays so: it is asked once, at the end (`full`). Slots
+ * are 64-bit members of struct vcpu, named by their offset: RSP points at it when the code runs.
+ */
+#ifndef EMUL_EMIT_H
+#define EMUL_EMIT_H
+
+#include "emul/insn.h"
+#include "lib/types.h"
+
+struct emitter {
+    u8 *at, *end;
+    bool full;
+};
+
+/* A 32-bit displacement that is not known yet: where it stands. */
+struct fixup32 {
+    u8 *at;
+};
+
+/* Conditions of Jcc, as they are encoded. */
+enum condition { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_A = 7 };
+
+/* 64-bit instructions with a slot as their memory operand: opcode of the form OP r, r/m (or OP r/m, r). */
+enum slot_op { SLOT_ADD = 0x03, SLOT_SUB = 0x2b, SLOT_CMP = 0x3b, SLOT_STORE = 0x89, SLOT_LOAD = 0x8b };
+
+/* Those of group 5 and their kin: opcode << 8 | extension. */
+enum slot_unary {
+    SLOT_INC = 0xff00,
+    SLOT_DEC = 0xff01,
+    SLOT_CALL = 0xff02,
+    SLOT_JUMP = 0xff04,
+    SLOT_PUSH = 0xff06,
+    SLOT_POP = 0x8f00
+};
+
+void emit8(struct emitter *e, u32 byte);
+void emit16(struct emitter *e, u32 value);
+void emit32(struct emitter *e, u64 value);
+void emit_bytes(struct emitter *e, const void *bytes, u32 count);
+
+void emit_slot(struct emitter *e, enum slot_op op, u32 reg, u32 slot);
+void emit_slot_unary(struct emitter *e, enum slot_unary op, u32 slot);
+/* The low 32 bits of a slot: MOV, CMP, TEST with an immediate; DEC. */
+void emit_slot32_set(struct emitter *e, u32 slot, u32 value);
+void emit_slot32_compare(struct emitter *e, u32 slot, u32 value);
+void emit_slot32_decrement(struct emitter *e, u32 slot);
+/* All 64 bits of a slot, from a value that is sign-extended from 32. */
+void emit_slot_set(struct emitter *e, u32 slot, u64 value);
+
+/* MOV reg, value: the shortest. */
+void emit_constant(struct emitter *e, u32 reg, u64 value);
+
+/* What follows a ModRM byte's reg field for [base + displacement]; `base` is RSP or any of the low eight but RBP. */
+void emit_base(struct emitter *e, u32 reg, u32 base, u32 displacement);
+
+/*
+ * LEA reg, operand: `size` is LEA's operand size. RIP-relative operands become a constant; `next` is the address of the
+ * guest's next instruction. The base is not RSP: `base` stands for what the guest's base register is (mostly itself).
+ */
+void emit_lea(struct emitter *e, u32 reg, u32 size, const struct insn *insn, u32 base, u64 next);
+
+/* Jumps: back to `to`, or forward, to be bound. */
+void emit_jump_back(struct emitter *e, const u8 *to);
+void emit_jcc_back(struct emitter *e, u32 condition, const u8 *to);
+struct fixup32 emit_jump(struct emitter *e);
+struct fixup32 emit_jcc(struct emitter *e, u32 condition);
+void emit_bind(struct emitter *e, struct fixup32 fixup);
+
+#endif

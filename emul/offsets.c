@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Compiled to assembly only: the build turns each "->NAME value" into a #define in offsets.h, for the .S files. Offsets
+ * in struct vcpu, which RSP points at while translated code runs.
+ */
+#include "cache/translations.h"
+#include "lib/vcpu.h"
+
+#define OFFSET(name, member) asm volatile("\n->" #name " %c0" : : "i"(offsetof(struct vcpu, member)))
+#define TRANSLATION(member, name) CONSTANT(T_##name, offsetof(struct translation, member))
+#define CONSTANT(name, value) asm volatile("\n->" #name " %c0" : : "i"(value))
+
+void vcpu_offsets(void);
+
+void vcpu_offsets(void)
+{
+    OFFSET(VCPU_RAX, gpr[RAX]);
+    OFFSET(VCPU_RCX, gpr[RCX]);
+    OFFSET(VCPU_RDX, gpr[RDX]);
+    OFFSET(VCPU_RBX, gpr[RBX]);
+    OFFSET(VCPU_RBP, gpr[RBP]);
+    OFFSET(VCPU_RSI, gpr[RSI]);
+    OFFSET(VCPU_RDI, gpr[RDI]);
+    OFFSET(VCPU_R8, gpr[R8]);
+    OFFSET(VCPU_R9, gpr[R9]);
+    OFFSET(VCPU_R10, gpr[R10]);
+    OFFSET(VCPU_R11, gpr[R11]);
+    OFFSET(VCPU_R12, gpr[R12]);
+    OFFSET(VCPU_R13, gpr[R13]);
+    OFFSET(VCPU_R14, gpr[R14]);
+    OFFSET(VCPU_R15, gpr[R15]);
+    OFFSET(VCPU_RIP, rip);
+    OFFSET(VCPU_RFLAGS, rflags);
+    OFFSET(VCPU_HAVE, have);
+    OFFSET(VCPU_DIRTY, dirty);
+    OFFSET(VCPU_DR7, dr7);
+    OFFSET(VCPU_CR3, cr3);
+    OFFSET(VCPU_INTERRUPTIBILITY, interruptibility);
+    OFFSET(VCPU_CS_ACCESS, seg[SEG_CS].access);
+    OFFSET(FRAME_END_DIRTY, frame.end_dirty);
+    OFFSET(FRAME_FLAGS, frame.flags);
+    OFFSET(FRAME_RUNNING, frame.running);
+    TRANSLATION(rip, RIP);
+    TRANSLATION(reason, REASON);
+    TRANSLATION(mode, MODE);
+    TRANSLATION(check, CHECK);
+    TRANSLATION(expect, EXPECT);
+    TRANSLATION(expect_mask, EXPECT_MASK);
+    TRANSLATION(code, CODE);
+    TRANSLATION(quick, QUICK);
+    TRANSLATION(uses_to_compare, USES_TO_COMPARE);
+    TRANSLATION(generation, GENERATION);
+    TRANSLATION(walk_index, WALK_INDEX);
+    TRANSLATION(page, PAGE);
+    TRANSLATION(value, VALUE);
+    TRANSLATION(entry, ENTRY);
+    TRANSLATION(length, LENGTH);
+    TRANSLATION(kind, KIND);
+    CONSTANT(T_SIZE, sizeof(struct translation));
+    CONSTANT(T_HASH, (s32)TRANSLATIONS_HASH);
+    CONSTANT(T_SHIFT, TRANSLATIONS_SHIFT);
+    CONSTANT(PAGE_GENERATION, offsetof(struct code_page, generation));
+    CONSTANT(PAGE_STATE, offsetof(struct code_page, state));
+    CONSTANT(PAGE_READ_ONLY, CODE_PAGE_READ_ONLY);
+    CONSTANT(PART_RFLAGS, PART_RFLAGS);
+    CONSTANT(PART_RIP, PART_RIP);
+}

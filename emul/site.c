@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emul/site.h"
+
+#include "emul/device_apic.h"
+#include "emul/quick_run.h"
+#include "emul/remember.h"
+#include "emul/step.h"
+#include "lib/string.h"
+
+void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable)
+{
+    translations_init(&sites->tc, coherence, code, executable);
+}
+
+static u64 linear_rip(struct vcpu *v)
+{
+    if (access_is_64(v))
+        return v->rip;
+    access_need(v, PART_SEG_CS);
+    return (u32)(v->seg[SEG_CS].base + v->rip);
+}
+
+/* ---- looking up ---- */
+
+/* Whether the code is still where it was and what it was; `code_size` as it runs. */
+static bool holds(struct vcpu *v, struct translations *t, struct translation *found)
+{
+    struct place_of_code place;
+    enum code_size code_size = vcpu_code_size(v);
+    if (!translation_is_fresh(found)) {
+        translations_drop(t, found);
+        return false;
+    }
+    if (!remember_walk(v, code_size, 0, &place) || place.at.at != found->gpa[0].at)
+        return false;
+    if (found->page[1] && (!remember_walk(v, code_size, found->first, &place) || place.at.at != found->gpa[1].at))
+        return false;
+    bool compare = translation_must_compare(found) || access_cpl(v) == 3 || found->uses_to_compare <= 1;
+    found->uses_to_compare = compare ? TC_COMPARE_AGAIN : found->uses_to_compare - 1;
+    return !compare || translation_compare(t, found);
+}
+
+const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    struct translation *found = translations_find(&sites->tc, linear_rip(v));
+    if (!found || found->reason != exit->reason || found->mode != v->seg[SEG_CS].access ||
+        found->rip_offset != v->rip || ((found->expect ^ exit->detail) & found->expect_mask) || !quick_runs(v))
+        return NULL;
+    walk_memo_begin(v, &v->vm->ept);
+    if (!holds(v, &sites->tc, found))
+        return NULL;
+    if (found->needs_rsp)
+        access_need(v, PART_RSP);
+    found->hits++;
+    v->frame.running = found;
+    return found;
+}
+
+/* ---- making ---- */
+
+/* The instruction at `rip`, as a fetch by the guest would find it. A fault that it meets is not the guest's. */
+static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
+{
+    static const struct emul_expect nothing = {.kind = EXPECT_OP, .op = OP_COUNT};
+    struct vcpu *v = context;
+    u8 bytes[INSN_WINDOW];
+    u64 here = v->rip, cr2 = v->cr2;
+    struct event event = v->event;
+    v->rip = rip;
+    enum emul_status status = step_decode(v, &nothing, bytes, insn);
+    v->rip = here;
+    v->event = event;
+    v->cr2 = cr2;
+    return status == EMUL_DONE;
+}
+
+/* SDM "I/O Privilege Level": whether the TSS bitmap is not asked. */
+static bool ports_are_free(struct vcpu *v)
+{
+    if (!vcpu_protected(v))
+        return true;
+    return !(v->rflags & RFLAGS_VM) && access_cpl(v) <= (v->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
+static void form(struct vcpu *v, struct sites *sites, const struct site_exit *exit, u32 max)
+{
+    struct cluster_request request = {
+        .rip = v->rip,
+        .code_size = vcpu_code_size(v),
+        .max = max,
+        .flow = sites->flow,
+        .ports_free = ports_are_free(v),
+        .policy = &v->vm->policy,
+        .tracker = &sites->tracker,
+        .cause = exit->cause,
+        .fetch = fetch_ahead,
+        .context = v,
+        .cs_base = linear_rip(v) - v->rip,
+        .guards = &v->vm->guards.config,
+    };
+    cluster_form(&request, &sites->cluster);
+}
+
+static u32 length_of(const struct cluster *cluster)
+{
+    const struct cluster_insn *last = &cluster->at[cluster->count - 1];
+    return (u32)(last->rip + last->insn.length - cluster->at[0].rip);
+}
+
+/*
+ * The LAPIC register that the exit was about, where the first instruction's access to it is no more than that: 32 bits
+ * of a plain register, or a part of such that is only read.
+ */
+static void *register_of(const struct vcpu *v, const struct cluster *cluster, const struct site_exit *exit)
+{
+    const struct cluster_insn *at = &cluster->at[0];
+    const struct operand *operand = &at->insn.operand[at->insn.operand[0].kind != OPERAND_MEMORY];
+    u32 within = exit->detail & ~PAGE_MASK;
+    if (at->carry != CARRY_MEMORY || operand->kind != OPERAND_MEMORY || !policy_is_apic(&v->vm->policy, exit->detail))
+        return NULL;
+    bool plain = operand->size == 4 && device_apic_is_plain(within);
+    bool part = !translate_writes_memory(&at->insn) && (within & 15) + operand->size <= 4;
+    bool direct = exit->detail < v->vm->window.physmap.direct_end;
+    return (plain || part) && direct ? v->vm->window.physmap.direct + exit->detail : NULL;
+}
+
+/* The bytes and where they are. False: they cannot be had in at most two pages. */
+static bool note_source(struct vcpu *v, const struct cluster *cluster, struct translation *made)
+{
+    struct place_of_code place, second = {.at = gpa(0)};
+    enum code_size code_size = cluster->code_size;
+    u32 length = length_of(cluster);
+    if (length > TC_SOURCE_MAX || !remember_walk(v, code_size, 0, &place))
+        return false;
+    u32 first = (u32)min_u64(length, PAGE_SIZE - (place.at.at & ~PAGE_MASK));
+    if (first < length && !remember_walk(v, code_size, first, &second))
+        return false;
+    for (u32 i = 0; i < cluster->count; i++)
+        memcpy(made->source + (cluster->at[i].rip - cluster->at[0].rip), cluster->at[i].insn.bytes,
+               cluster->at[i].insn.length);
+    made->gpa[0] = place.at;
+    made->gpa[1] = second.at;
+    made->bytes[0] = place.ptr;
+    made->bytes[1] = second.ptr;
+    made->length = (u16)length;
+    made->first = (u16)first;
+    return true;
+}
+
+static bool uses_rsp(const struct cluster *cluster)
+{
+    for (u32 i = 0; i < cluster->count; i++)
+        if (cluster->at[i].carry == CARRY_MEMORY && cluster->at[i].insn.memory.base == RSP)
+            return true;
+    return false;
+}
+
+/* Alone there is no other use of the registers that the exit took, nor a line. */
+static bool is_alone(const struct cluster *cluster, const void *register_at)
+{
+    return cluster->count == 1 && (cluster->at[0].carry == CARRY_PORT || register_at);
+}
+
+static void note_walk(struct vcpu *v, struct translation *made)
+{
+    const struct walk_memo_line *line = NULL;
+    if (access_is_64(v))
+        line = walk_memo_find(v, v->rip, WALK_FETCH, access_cpl(v));
+    made->walk_index = line && !made->needs_rsp && made->first == made->length && access_cpl(v) == 0
+                           ? (u32)(v->rip >> 39 & 511) * 8
+                           : TC_NO_WALK;
+    for (u32 i = 0; line && i < TC_WALK; i++) {
+        made->entry[i] = line->entry[i];
+        made->value[i] = line->value[i];
+    }
+}
+
+static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    static struct translation made; /* one CPU makes one at a time */
+    const struct cluster *cluster = &sites->cluster;
+    struct translate_request request = {.cluster = cluster, .register_at = register_of(v, cluster, exit)};
+    u32 entry;
+    request.alone = is_alone(cluster, request.register_at);
+    bool worth = request.alone || cluster->exiting > 1 || cluster->at[0].carry != CARRY_PERFORM;
+    made = (struct translation){
+        .rip = linear_rip(v),
+        .rip_offset = v->rip,
+        .expect = exit->detail,
+        .expect_mask = exit->cause.kind == TRACK_PAGE && !request.register_at ? PAGE_MASK : ~0ull,
+        .reason = exit->reason,
+        .mode = v->seg[SEG_CS].access,
+        .needs_rsp = uses_rsp(cluster),
+        .count = (u8)cluster->count,
+        .exiting = (u8)cluster->exiting,
+        .why = (u8)cluster->why,
+        .kind = cluster->at[0].would,
+    };
+    if (!worth || !note_source(v, cluster, &made))
+        return false;
+    note_walk(v, &made);
+    u8 *room = translations_room(&sites->tc);
+    u32 size = translate(&request, room, &entry);
+    if (sites->choose_check)
+        sites->choose_check(&made, request.alone);
+    return size && translations_publish(&sites->tc, &made, size, entry);
+}
+
+/* Shorter and shorter, where it is too long in bytes. */
+static bool make(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    for (u32 max = sites->cluster_max; max; max /= 2) {
+        form(v, sites, exit, max);
+        if (sites->cluster.at[0].carry == CARRY_NOT)
+            break;
+        if (publish(v, sites, exit))
+            return true;
+    }
+    sites->refused[sites->cluster.why]++;
+    return false;
+}
+
+bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    u64 rip = linear_rip(v);
+    if (tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time()) != TRACK_TRANSLATE)
+        return false;
+    if (!quick_runs(v))
+        return false;
+    walk_memo_begin(v, &v->vm->ept);
+    bool made = make(v, sites, exit);
+    tracker_done(&sites->tracker, rip);
+    return made;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An exit site: the instruction that exits, and what is kept for it (SPEC 4, `translate` and `cluster`). Between the
+ * exit and the translated code: counting, forming, translating, publishing; and looking up with all the checks that
+ * SPEC 5.1 to 5.3 ask. vmx/entry.S has a shorter way to the same end for what exits most.
+ */
+#ifndef EMUL_SITE_H
+#define EMUL_SITE_H
+
+#include "cache/tracker.h"
+#include "cache/translations.h"
+#include "emul/cluster.h"
+#include "emul/emul.h"
+#include "emul/translate.h"
+
+/* What a guest CPU has for it. */
+struct sites {
+    struct translations tc;
+    struct tracker tracker;
+    enum cluster_flow flow;
+    u32 cluster_max;        /* 1: engine=translate */
+    struct cluster cluster; /* while one is made */
+    /* Sets made->check; NULL where nobody asks for it. `alone`: it stands for one instruction. */
+    void (*choose_check)(struct translation *made, bool alone);
+    u32 refused[WHY_END]; /* sites that were not translated, by reason */
+};
+
+/* The exit, as far as a translation depends on it. */
+struct site_exit {
+    u32 reason; /* basic exit reason: only compared */
+    u64 detail; /* I/O: the exit qualification; else the guest-physical address; else 0 */
+    struct track_cause cause;
+};
+
+void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable);
+
+/*
+ * The translation to run for this exit at CS:RIP, checked; NULL: there is none, or the state asks for the long way.
+ * v->frame is ready for it. EMUL_STEP_PARTS are there.
+ */
+const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/* Counts the exit; at the threshold a translation is made. True: site_find() is worth asking again. */
+bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+#endif

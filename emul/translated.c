@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emul/translated.h"
+
+#include "emul/access.h"
+#include "emul/device_apic.h"
+#include "emul/emul.h"
+
+#define FLAGS_STATUS_BITS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+void translated_init(struct vcpu *v, const struct code_frame *ends)
+{
+    v->frame = *ends;
+    v->frame.end_flags = (void *)translated_end_flags;
+    v->frame.reach = (void *)translated_call_reach;
+    v->frame.perform = (void *)translated_call_perform;
+}
+
+/* The LAPIC: only the one register, and only where performing is nothing but the access. */
+static void fill_register(struct code_line *line, const struct walk_memo_line *walk, struct code_reach request,
+                          u64 linear)
+{
+    u64 within = linear & ~PAGE_MASK;
+    if (request.size != 4 || !device_apic_is_plain((u32)within))
+        return;
+    *line = (struct code_line){.linear = linear, .limit = 1, .host = (u64)walk->touch + within};
+}
+
+/* SPEC 5.5: stores into the cluster's own code, or into the tables that map it, are not for lines. */
+static bool is_own(const struct translation *running, u64 page)
+{
+    for (u32 i = 0; i < TC_PAGES; i++)
+        if (running->page[i] && running->page[i]->page == page)
+            return true;
+    return false;
+}
+
+static bool maps_own(const struct translation *running, const void *host)
+{
+    for (u32 i = 1; i < TC_WALK; i++)
+        if (!(((u64)running->entry[i] ^ (u64)host) & PAGE_MASK))
+            return true;
+    return false;
+}
+
+static bool may_fill(const struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
+{
+    const struct translation *running = v->frame.running;
+    if (!walk->touch || request.trapped != (walk->class == EPT_CLASS_TRAPPED))
+        return false;
+    if (!request.write || walk->class != EPT_CLASS_RAM)
+        return true;
+    return !ept_write_protected(&v->vm->ept, gpa(walk->page)) && !is_own(running, walk->page) &&
+           !maps_own(running, walk->touch);
+}
+
+void translated_reach(struct vcpu *v)
+{
+    struct code_reach request = v->frame.request;
+    struct code_line *line = &v->frame.line[request.line];
+    struct access_piece piece;
+    struct event event = v->event;
+    u64 linear = v->frame.linear, cr2 = v->cr2, within = linear & ~PAGE_MASK;
+    enum access_kind kind = request.write ? ACCESS_WRITE : ACCESS_READ;
+
+    line->limit = 0;
+    access_need(v, EMUL_STEP_PARTS);
+    walk_memo_begin(v, &v->vm->ept);
+    if (within + request.size > PAGE_SIZE || !access_canonical(v, linear))
+        return;
+    if (!access_translate(v, gva(linear), kind, false, &piece)) {
+        v->event = event;
+        v->cr2 = cr2;
+        return;
+    }
+    const struct walk_memo_line *walk = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
+    if (!walk || !may_fill(v, walk, request))
+        return;
+    if (walk->lapic)
+        fill_register(line, walk, request, linear);
+    else
+        *line = (struct code_line){
+            .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
+}
+
+/* Code that the running cluster was made from has changed, or may have. */
+static bool is_stale(const struct vcpu *v)
+{
+    const struct translation *running = v->frame.running;
+    if (!translation_is_fresh(running))
+        return true;
+    return translation_must_compare(running) && !translation_same(running);
+}
+
+/* What translated code does not look at: a trap, a shadow, breakpoints. */
+static bool asks_for_care(const struct vcpu *v)
+{
+    return v->event.valid || v->rflags & (RFLAGS_TF | RFLAGS_AC | RFLAGS_RF) ||
+           v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || v->dirty & PART_PENDING_DEBUG;
+}
+
+void translated_perform(struct vcpu *v)
+{
+    struct code_frame *frame = &v->frame;
+    const struct performed *p = frame->performed;
+    if (p->flags_in_slot) {
+        v->rflags = (v->rflags & ~(u64)FLAGS_STATUS_BITS) | (frame->flags & FLAGS_STATUS_BITS);
+        vcpu_dirty(v, PART_RFLAGS);
+    }
+    v->rip = p->rip;
+    v->have |= PART_RIP | PART_RFLAGS;
+    enum emul_status status = emul_perform(v, &p->insn);
+    bool done = status == EMUL_DONE;
+    frame->avoided[p->would] += done && p->would;
+    frame->flags = v->rflags & FLAGS_STATUS_BITS;
+    frame->left = !done || asks_for_care(v) || is_stale(v);
+    if (!frame->left)
+        v->dirty &= ~(u32)PART_RIP;
+}

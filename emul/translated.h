@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What translated code calls while it runs, by way of emul/translated.S. */
+#ifndef EMUL_TRANSLATED_H
+#define EMUL_TRANSLATED_H
+
+#include "emul/translate.h"
+
+/*
+ * Sets up v->frame. Of *ends the members `end`, `end_dirty` and `end_care` count, and `budget`: TSC ticks that a
+ * cluster with loops may take.
+ */
+void translated_init(struct vcpu *v, const struct code_frame *ends);
+
+/* Fills the line that v->frame.request names for v->frame.linear; its limit is 0 where that is not for a line. */
+void translated_reach(struct vcpu *v);
+
+/* Performs v->frame.performed; v->frame.left says whether the cluster ends there. */
+void translated_perform(struct vcpu *v);
+
+/* In translated.S, for v->frame. */
+void translated_end_flags(void);
+void translated_call_reach(void);
+void translated_call_perform(void);
+
+#endif

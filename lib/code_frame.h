@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What translated guest code works with, beside the guest's registers: a part of struct vcpu, which RSP points at while
+ * such code runs (Exeunt's stack is right below it). Who may enter such code, and how it leaves: emul/translate.h.
+ */
+#ifndef LIB_CODE_FRAME_H
+#define LIB_CODE_FRAME_H
+
+#include "lib/types.h"
+
+#define CODE_LINES 8
+
+/*
+ * A page that the running code may touch: the walk was made once, by translated_reach(), and holds to the end of the
+ * cluster as it would in a TLB. `limit` 0: holds nothing.
+ */
+struct code_line {
+    u64 linear; /* of the first byte that may be touched */
+    u64 limit;  /* so many addresses from there, for the size that the line is for */
+    u64 host;   /* where `linear` is */
+};
+
+/* What a memory operand asks of translated_reach(). */
+struct code_reach {
+    u8 line;
+    u8 size;
+    bool write;   /* also: read and written */
+    bool trapped; /* only a trapped page will do; else anything but one */
+};
+
+/* Exits that translated code spared (enum would_exit, emul/cluster.h). */
+#define CODE_AVOIDED 8
+
+struct code_frame {
+    const void *end;       /* leave: RAX = guest RIP */
+    const void *end_dirty; /* the same where v->dirty may say that more is to be written back */
+    const void *end_flags; /* the same with the status flags in `flags` */
+    const void *end_care;  /* leave after translated_perform() said so: v->rip and all else are in struct vcpu */
+    const void *reach, *perform;
+    u64 save, save2; /* guest registers that are lent */
+    u64 flags;       /* the guest's status flags, while they are not in the machine's */
+    u64 linear;      /* for reach */
+    u64 budget;      /* TSC ticks that a cluster may take (SPEC 6.4) */
+    u64 deadline;    /* TSC */
+    u32 rounds, weak_rounds;
+    u32 left;                  /* perform: the cluster must be left */
+    struct code_reach request; /* for reach */
+    const void *performed;     /* for perform: struct performed */
+    const void *running;       /* struct translation: whose code runs */
+    u64 bounce;                /* what was read from a device 32 bits wide */
+    struct code_line line[CODE_LINES];
+    u64 avoided[CODE_AVOIDED];
+};
+
+#endif

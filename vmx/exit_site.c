@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/exit_site.h"
+
+#include "emul/translated.h"
+#include "lib/cpu.h"
+#include "lib/layout.h"
+#include "vmx/exit.h"
+#include "vmx/exit_reasons.h"
+#include "vmx/insn.h"
+#include "vmx/state.h"
+#include "vmx/vmcs_fields.h"
+
+/* vmx/entry.S: where translated code leaves to. */
+extern const char vmx_code_end_timed[], vmx_code_end_plain[], vmx_code_care_timed[], vmx_code_care_plain[];
+extern const char vmx_code_end_dirty_timed[], vmx_code_end_dirty_plain[];
+extern const char vmx_exit_slow_timed[], vmx_exit_slow_plain[];
+extern const char vmx_check_ept_timed[], vmx_check_io_timed[], vmx_check_alone_timed[];
+extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_plain[];
+
+char translated_code[TC_CODE] __attribute__((aligned(PAGE_SIZE)));
+static struct sites bootstrap_sites;
+
+/* What entry.S has to ask for it; nothing there where it takes more than that can do. */
+static void choose_check(struct translation *made, bool alone)
+{
+    bool timed = host_cpu()->timed, walk = made->walk_index != TC_NO_WALK;
+    if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
+        made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
+    else if (!walk)
+        made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
+    else if (made->reason == EXIT_REASON_EPT_VIOLATION)
+        made->check = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
+    else
+        made->check = timed ? vmx_check_io_timed : vmx_check_io_plain;
+}
+
+/* The fields that entry.S reads without looking at how the VMREAD ended. */
+void exit_site_check_fields(void)
+{
+    static const u16 fields[] = {VMCS_GUEST_RIP,          VMCS_EXIT_REASON,
+                                 VMCS_GUEST_CS_ACCESS,    VMCS_GUEST_INTERRUPTIBILITY,
+                                 VMCS_GUEST_RFLAGS,       VMCS_GUEST_CR3,
+                                 VMCS_EXIT_QUALIFICATION, VMCS_GUEST_PHYSICAL_ADDRESS,
+                                 VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
+    for (u32 i = 0; i < COUNT_OF(fields); i++)
+        vmread(fields[i]);
+}
+
+void exit_site_init(struct cpu *cpu, const struct site_options *options)
+{
+    struct sites *sites = cpu->sites = &bootstrap_sites;
+    sites_init(sites, &cpu->vm->coherence, translated_code, (const void *)CODE_MAP);
+    sites->flow = options->flow;
+    sites->cluster_max = options->cluster_max;
+    tracker_init(&sites->tracker, options->threshold, options->ticks_per_second);
+    sites->choose_check = choose_check;
+    cpu->code_table = sites->tc.table;
+    cpu->code_cr3 = CODE_CR3_NONE;
+    translated_init(&cpu->vcpu, &(struct code_frame){
+                                    .end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain,
+                                    .end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain,
+                                    .end_care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain,
+                                    .budget = options->budget,
+                                });
+}
+
+/* CR3 leads to a table in the guest's RAM: entry.S may look there. */
+static void note_cr3(struct cpu *cpu)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (cpu->code_cr3 == v->cr3 || cpu->paging_off.active || !access_is_64(v))
+        return;
+    cpu->code_cr3_table = window_ram(&cpu->vm->window, v->cr3 & BITS(51, 12));
+    cpu->code_cr3 = cpu->code_cr3_table ? v->cr3 : CODE_CR3_NONE;
+}
+
+bool exit_site_compare(struct cpu *cpu, struct translation *translation)
+{
+    translation->uses_to_compare = TC_COMPARE_AGAIN;
+    return translation_compare(&cpu->sites->tc, translation);
+}
+
+bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
+{
+    struct site_exit exit = {.reason = cpu->reason, .detail = detail, .cause = cause};
+    if (cpu->vectoring.valid)
+        return false;
+    state_fetch_for_step(cpu);
+    const struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
+    if (!found && site_exited(&cpu->vcpu, cpu->sites, &exit))
+        found = site_find(&cpu->vcpu, cpu->sites, &exit);
+    if (!found)
+        return false;
+    note_cr3(cpu);
+    cpu->statistics.hits[cpu->statistics.row]++;
+    cpu->run = found->code;
+    return true;
+}
+
+const u8 exit_site_rows[TC_KINDS] = {
+    [WOULD_NOT] = ROW_UNKNOWN,   [WOULD_IO_IN] = ROW_IO_IN,
+    [WOULD_IO_OUT] = ROW_IO_OUT, [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
+    [WOULD_MMIO] = ROW_MMIO,     [WOULD_DR] = EXIT_REASON_MOV_DR,
+};
+_Static_assert(WOULD_END <= TC_KINDS && WOULD_END <= CODE_AVOIDED, "a row for each kind of exit");
+
+/* With timing=on entry.S has put them into their rows. */
+static void fold_quick(struct cpu *cpu, u32 kind, u64 count)
+{
+    struct exit_statistics *s = &cpu->statistics;
+    s->hits[exit_site_rows[kind]] += count;
+    if (cpu->timed)
+        return;
+    s->rows[exit_site_rows[kind]].count += count;
+    s->guest.count += count;
+}
+
+void exit_site_fold(struct cpu *cpu)
+{
+    u64 *avoided = cpu->vcpu.frame.avoided;
+    if (!cpu->sites)
+        return;
+    struct translations *tc = &cpu->sites->tc;
+    for (u32 i = 0; i < TRANSLATIONS; i++)
+        translation_settle(tc, &tc->table[i]);
+    for (u32 kind = 0; kind < TC_KINDS; kind++) {
+        if (kind != WOULD_NOT)
+            cpu->statistics.avoided[exit_site_rows[kind]] += avoided[kind];
+        fold_quick(cpu, kind, tc->quick[kind]);
+        avoided[kind] = tc->quick[kind] = 0;
+    }
+}
