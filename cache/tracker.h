@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which instructions exit, how often, and on what: the memory that clusters are formed from (SPEC 6.3). Fixed in size;
+ * an address that falls out of it before its time asks for translation, so that a guest with more exit sites than there
+ * is room for is translated nevertheless ("leakage"). One per CPU: nothing is locked.
+ */
+#ifndef CACHE_TRACKER_H
+#define CACHE_TRACKER_H
+
+#include "lib/types.h"
+
+/* What an exit was about. */
+enum track_kind {
+    TRACK_NONE,
+    TRACK_PORT,  /* `where`: the port */
+    TRACK_PAGE,  /* `where`: the guest-physical page, trapped */
+    TRACK_OTHER, /* `where`: the exit reason */
+};
+
+struct track_cause {
+    u32 kind; /* enum track_kind */
+    u64 where;
+};
+
+enum track_advice {
+    TRACK_WAIT,      /* not yet: interpret */
+    TRACK_TRANSLATE, /* the threshold is reached, or leakage forces it */
+};
+
+#define TRACKER_ROWS 512 /* a power of two */
+#define TRACKER_WAYS 8
+#define TRACKER_LEAK_AGE 10      /* units: what falls out younger than this has leaked */
+#define TRACKER_HIGH_PRESSURE 64 /* above it, a site that exits for the first time is translated too */
+
+struct track {
+    u32 tag;   /* of the linear RIP; 0: empty */
+    u8 count;  /* exits, up to 255; 0: translated since */
+    u8 kind;   /* enum track_kind of the last exit */
+    u16 age;   /* when it was last seen, in units of 2^age_shift ticks, wrapping */
+    u64 where; /* of the last exit */
+};
+
+struct tracker {
+    u32 threshold; /* `threshold=`: 1 to 255 */
+    u32 age_shift; /* TSC ticks >> age_shift is an age unit: set so that a unit is about a second */
+    u64 leaked;    /* entries that fell out untranslated and younger than TRACKER_LEAK_AGE units */
+    u64 forced;    /* translations that leakage forced */
+    u32 pressure;  /* leaked and not yet paid back by a forced translation */
+    struct track row[TRACKER_ROWS][TRACKER_WAYS];
+};
+
+/* `ticks_per_second` of the TSC. Sets all of *tracker. */
+void tracker_init(struct tracker *tracker, u32 threshold, u64 ticks_per_second);
+
+/* The instruction at linear address `rip` exited at TSC `now`, because of `cause`. */
+enum track_advice tracker_exit(struct tracker *tracker, u64 rip, struct track_cause cause, u64 now);
+
+/* It was translated, or can not be: it counts anew, from 0, so that a lost translation is made again. */
+void tracker_done(struct tracker *tracker, u64 rip);
+
+/* What the instruction at `rip` exited on when it did; kind TRACK_NONE: it is not known to exit. */
+struct track_cause tracker_predict(const struct tracker *tracker, u64 rip);
+
+#endif
