@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a cluster carries each instruction (emul/cluster.h).
+ */
+#include "emul/cluster.h"
+
+enum kind {
+    NEVER,
+    PLAIN,    /* its operands decide: registers, memory */
+    NOTHING,  /* has no operands that matter */
+    REGISTER, /* as PLAIN, but the interpreter performs it on memory */
+    ADDRESS,  /* LEA */
+    JUMP,
+    PORT,
+    PERFORM,
+    KIND_MASK = 15,
+    ACCESS = 16, /* times the accesses to memory that no operand names */
+};
+
+/*
+ * POPCNT, CRC32, MOVBE and RDTSCP stay out because not every CPU has them: then they are #UD, which root mode would
+ * take. PUSHA, POPA and ENTER make more accesses than a gap may have.
+ */
+static const u8 kinds[OP_COUNT] = {
+    [OP_ADD... OP_NOT] = PLAIN,
+    [OP_MUL] = REGISTER,
+    [OP_IMUL] = PLAIN,
+    [OP_DIV... OP_IDIV] = PERFORM,
+    [OP_MOV... OP_MOVSX] = PLAIN,
+    [OP_LEA] = ADDRESS,
+    [OP_XCHG] = REGISTER,
+    [OP_CMPXCHG] = PLAIN,
+    [OP_CMPXCHG8B] = PERFORM,
+    [OP_XADD] = PLAIN,
+    [OP_MOVNTI] = PERFORM,
+    [OP_XLAT] = PERFORM + ACCESS,
+    [OP_BSWAP... OP_SHRD] = PLAIN,
+    [OP_CLFLUSH] = PERFORM,
+    [OP_BT... OP_BSR] = PLAIN,
+    [OP_LZCNT... OP_CMOVCC] = PLAIN,
+    [OP_JCC... OP_JMP] = JUMP,
+    [OP_LOOP... OP_JCXZ] = JUMP,
+    [OP_PUSH... OP_POP] = PERFORM + ACCESS,
+    [OP_PUSHF... OP_POPF] = PERFORM + ACCESS,
+    [OP_LEAVE] = PERFORM + ACCESS,
+    [OP_CBW... OP_CMC] = NOTHING,
+    [OP_CLD... OP_CLI] = PERFORM,
+    [OP_MOVS... OP_CMPS] = PERFORM + 2 * ACCESS,
+    [OP_STOS... OP_OUTS] = PERFORM + ACCESS,
+    [OP_IN... OP_OUT] = PORT,
+    [OP_NOP... OP_SFENCE] = NOTHING,
+    [OP_RDTSC] = PERFORM,
+    [OP_AAA... OP_DAS] = PERFORM,
+};
+
+static bool names_rsp(const struct operand *operand)
+{
+    return operand->kind == OPERAND_GPR && operand->reg == RSP;
+}
+
+/* DR4 and DR5 depend on CR4.DE. */
+static enum carry carry_debug(const struct insn *insn)
+{
+    bool from = insn->operand[1].kind == OPERAND_DR;
+    u8 number = insn->operand[from].reg;
+
+    return number > 7 || number == 4 || number == 5 || names_rsp(&insn->operand[!from]) ? CARRY_NOT : CARRY_DEBUG;
+}
+
+/* Outside 64-bit code, and in FS and GS, an address needs its segment. */
+static enum carry carry_memory(const struct insn *insn)
+{
+    bool one_operand_multiply = insn->op == OP_IMUL && insn->operand[1].kind == OPERAND_NONE;
+    /* The bit may be far from the operand. */
+    bool bit_in_register = insn->op >= OP_BT && insn->op <= OP_BTC && insn->operand[1].kind == OPERAND_GPR;
+    bool segment = insn->memory.segment == SEG_FS || insn->memory.segment == SEG_GS;
+
+    return insn->code_size == CODE_64 && !segment && (insn->flags & (INSN_MODRM | INSN_LOCK)) == INSN_MODRM &&
+                   !one_operand_multiply && !bit_in_register
+               ? CARRY_MEMORY
+               : CARRY_PERFORM;
+}
+
+static enum carry carry_operands(const struct insn *insn)
+{
+    enum carry carry = CARRY_REGISTERS;
+
+    for (u32 i = 0; i < COUNT_OF(insn->operand); i++) {
+        const struct operand *operand = &insn->operand[i];
+        switch (operand->kind) {
+        case OPERAND_NONE:
+        case OPERAND_IMMEDIATE:
+            break;
+        case OPERAND_GPR:
+            if (names_rsp(operand))
+                carry = CARRY_PERFORM;
+            break;
+        case OPERAND_MEMORY:
+            if (carry != CARRY_PERFORM)
+                carry = carry_memory(insn);
+            break;
+        case OPERAND_SEGMENT:
+            if (i == 0)
+                return CARRY_NOT;
+            carry = CARRY_PERFORM;
+            break;
+        case OPERAND_DR:
+            return carry_debug(insn);
+        default:
+            return CARRY_NOT;
+        }
+    }
+    return carry;
+}
+
+static enum carry carry_address(const struct insn *insn)
+{
+    return insn->address_size == 2 || insn->memory.base == RSP || names_rsp(&insn->operand[0]) ? CARRY_PERFORM
+                                                                                               : CARRY_REGISTERS;
+}
+
+enum carry cluster_carry(const struct insn *insn)
+{
+    enum carry carry;
+
+    switch (kinds[insn->op] & KIND_MASK) {
+    case PLAIN:
+        return carry_operands(insn);
+    case NOTHING:
+        return CARRY_REGISTERS;
+    case REGISTER:
+        carry = carry_operands(insn);
+        return carry == CARRY_MEMORY ? CARRY_PERFORM : carry;
+    case ADDRESS:
+        return carry_address(insn);
+    case JUMP:
+        return insn->operand[0].kind == OPERAND_RELATIVE ? CARRY_JUMP : CARRY_NOT;
+    case PORT:
+        return CARRY_PORT;
+    case PERFORM: /* POP into a segment register loads it */
+        return insn->op == OP_POP && insn->operand[0].kind == OPERAND_SEGMENT ? CARRY_NOT : CARRY_PERFORM;
+    default:
+        return CARRY_NOT;
+    }
+}
+
+u32 cluster_accesses(const struct insn *insn)
+{
+    u32 count = kinds[insn->op] / ACCESS;
+
+    if (insn->op >= OP_MOVS && insn->op <= OP_OUTS && (insn->flags & (INSN_REP | INSN_REPNE)))
+        return CLUSTER_ACCESSES_MANY;
+    for (u32 i = 0; i < COUNT_OF(insn->operand); i++)
+        count += insn->operand[i].kind == OPERAND_MEMORY && insn->op != OP_LEA;
+    return count;
+}

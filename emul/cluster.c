@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A straight look ahead says what each instruction is; then the instructions that can be reached decide how far the
+ * cluster goes. A set of instructions is a word with a bit for each.
+ */
+#include "emul/cluster.h"
+
+#include "emul/flags.h"
+#include "emul/interp_io.h"
+#include "lib/string.h"
+
+_Static_assert(CLUSTER_MAX <= 64, "a set of instructions is a word");
+
+struct forming {
+    const struct cluster_request *request;
+    struct cluster_insn *at;
+    u32 seen;             /* instructions that were looked at and can be carried */
+    u32 gap_end;          /* of them those before the first that a gap has no room for */
+    u64 exiting, jumps;   /* sets */
+    u64 reached;          /* what extent() found */
+    enum cluster_why why; /* the look ahead ended */
+};
+
+/* ---- one instruction ---- */
+
+static u64 linear(const struct forming *f, u64 rip)
+{
+    u64 at = f->request->cs_base + rip;
+    return f->request->code_size == CODE_64 ? at : (u32)at;
+}
+
+static bool is_port(const struct insn *insn)
+{
+    return insn->op >= OP_INS && insn->op <= OP_OUT;
+}
+_Static_assert(OP_OUTS == OP_INS + 1 && OP_IN == OP_INS + 2 && OP_OUT == OP_INS + 3, "is_port()");
+
+/* What it exited on before. */
+static struct track_cause cause_of(const struct forming *f, const struct cluster_insn *at)
+{
+    if (at == f->at && f->request->cause.kind != TRACK_NONE)
+        return f->request->cause;
+    if (!f->request->tracker)
+        return (struct track_cause){TRACK_NONE, 0};
+    return tracker_predict(f->request->tracker, linear(f, at->rip));
+}
+
+static void exits_at_page(const struct forming *f, struct cluster_insn *at, u64 page)
+{
+    at->role = ROLE_WEAK;
+    at->page = page & PAGE_MASK;
+    at->would = policy_is_apic(f->request->policy, page) ? WOULD_APIC : WOULD_MMIO;
+}
+
+static void exits_at_port(struct cluster_insn *at, u32 port)
+{
+    at->role = ROLE_STRONG;
+    at->page = port;
+    at->would = at->insn.op == OP_INS || at->insn.op == OP_IN ? WOULD_IO_IN : WOULD_IO_OUT;
+}
+
+/* The rules are sorted, disjoint, and none of them is PASS. */
+static bool all_ports_trapped(const struct policy *policy)
+{
+    u32 next = 0;
+
+    for (u32 i = 0; i < policy->port_rule_count && policy->ports[i].first == next; i++)
+        next = policy->ports[i].last + 1u;
+    return next > 0xffff;
+}
+
+/*
+ * Whether a guard has nothing to say to this access. It lets pass a dword at the PCI address, though that covers the
+ * reset control (guard_port_write()); of what is read it changes PM1_STS only, in the high byte (guard_port_read()).
+ */
+static bool guard_passes(const struct guard_config *guards, const struct insn *insn, u32 port)
+{
+    u32 size = io_size(insn);
+
+    if (insn->op == OP_OUT)
+        return port == PORT_PCI_ADDRESS && size == 4;
+    return insn->op == OP_IN && guards && guards->pm1a_status + 1 - port >= size &&
+           guards->pm1b_status + 1 - port >= size;
+}
+
+/* False: whether it exits is not known, so it cannot be carried. */
+static bool assess_port(const struct forming *f, struct cluster_insn *at, struct track_cause cause)
+{
+    const struct policy *policy = f->request->policy;
+    bool given = at->insn.opcode >= 0xe4 && at->insn.opcode <= 0xe7;
+    u32 port = given ? (u8)at->insn.immediate : (u16)cause.where;
+
+    if (given || cause.kind == TRACK_PORT) {
+        enum verdict verdict = policy_port(policy, (u16)port, io_size(&at->insn));
+        if (verdict != PASS) {
+            exits_at_port(at, port);
+            if (verdict == DENY || (verdict == GUARD && !guard_passes(f->request->guards, &at->insn, port)))
+                at->carry = CARRY_PERFORM;
+            return true;
+        }
+        if (given)
+            return true;
+    }
+    if (!all_ports_trapped(policy))
+        return false;
+    exits_at_port(at, CLUSTER_PORT_UNKNOWN);
+    at->carry = CARRY_PERFORM;
+    return true;
+}
+
+/* Of the first instruction the processor has checked the permission; of others nobody has. */
+static bool port_is_allowed(const struct forming *f, const struct cluster_insn *at)
+{
+    return at == f->at || f->request->ports_free;
+}
+
+/* Sets the role. Returns WHY_END, or why it cannot be carried after all. */
+static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
+{
+    const struct cluster_request *request = f->request;
+    struct track_cause cause = cause_of(f, at);
+
+    at->carry = (u8)cluster_carry(&at->insn);
+    bool page = cause.kind == TRACK_PAGE && cluster_accesses(&at->insn);
+    if (page)
+        exits_at_page(f, at, cause.where);
+    if (is_port(&at->insn) && (!port_is_allowed(f, at) || (!page && !assess_port(f, at, cause)))) {
+        at->carry = CARRY_NOT;
+        return WHY_GUARD;
+    }
+    if (at->carry == CARRY_DEBUG && request->policy->dr) {
+        at->role = ROLE_STRONG;
+        at->would = WOULD_DR;
+    }
+    if (at->insn.op == OP_RDTSC && request->policy->tsc)
+        at->carry = CARRY_NOT;
+    if (at->carry != CARRY_NOT)
+        return WHY_END;
+    return at->insn.op == OP_CALL || at->insn.op == OP_RET || at->insn.op == OP_JMP ? WHY_CALL : WHY_INSTRUCTION;
+}
+
+/* ---- looking ahead ---- */
+
+/* Where a direct jump leads. */
+static u64 target_rip(const struct cluster_insn *at)
+{
+    return (at->rip + at->insn.length + (u64)at->insn.immediate) & size_mask(at->insn.operand_size);
+}
+
+static bool is_conditional(const struct cluster_insn *at)
+{
+    return at->insn.op != OP_JMP;
+}
+
+/* The instruction at `rip`. Returns WHY_END, or why the look ahead ends before it. */
+static enum cluster_why look_at(struct forming *f, struct cluster_insn *at, u64 rip)
+{
+    const struct cluster_request *request = f->request;
+
+    *at = (struct cluster_insn){.rip = rip, .target = CLUSTER_OUT};
+    if ((rip & ~size_mask(request->code_size)) || !request->fetch(request->context, rip, &at->insn)) {
+        at->insn = (struct insn){.op = OP_OTHER};
+        return WHY_FETCH;
+    }
+    u64 first = linear(f, request->rip) >> PAGE_SHIFT, last = linear(f, rip + at->insn.length - 1) >> PAGE_SHIFT;
+    return last - first > 1 ? WHY_PAGES : assess(f, at);
+}
+
+/* An instruction that can be carried joins the sets. */
+static void note(struct forming *f, u32 i, u32 *gap)
+{
+    if (f->at[i].carry == CARRY_JUMP)
+        f->jumps |= BIT(i);
+    if (f->at[i].role != ROLE_FILLER) {
+        f->exiting |= BIT(i);
+        *gap = 0;
+        return;
+    }
+    *gap += cluster_accesses(&f->at[i].insn);
+    if (*gap > CLUSTER_GAP_MEMORY && f->gap_end == CLUSTER_MAX)
+        f->gap_end = i;
+}
+
+static void look_ahead(struct forming *f, u32 max)
+{
+    u64 rip = f->request->rip, furthest = 0; /* the furthest place that some jump leads to */
+    u32 gap = 0;
+
+    for (f->why = WHY_LIMIT; f->seen < max; f->seen++) {
+        struct cluster_insn *at = &f->at[f->seen];
+        enum cluster_why why = look_at(f, at, rip);
+        if (why != WHY_END) {
+            f->why = why;
+            return;
+        }
+        note(f, f->seen, &gap);
+        rip += at->insn.length;
+        if (at->carry != CARRY_JUMP)
+            continue;
+        furthest = max_u64(furthest, target_rip(at));
+        if (!is_conditional(at) && (furthest < rip || f->request->flow == CLUSTER_STRAIGHT)) {
+            f->seen++;
+            return;
+        }
+    }
+}
+
+/* Finds the jumps' targets among the instructions that were seen. */
+static void aim(struct forming *f)
+{
+    for (u32 i = 0; i < f->seen; i++)
+        for (u32 to = 0; f->at[i].carry == CARRY_JUMP && to < f->seen; to++)
+            if (f->at[to].rip == target_rip(&f->at[i]))
+                f->at[i].target = (s8)to;
+}
+
+/* ---- how far it goes ---- */
+
+/*
+ * Whether a jump back is to be followed (SPEC 6.4): in each round something exits for sure, before the first control
+ * flow. A first instruction whose port permission the processor has checked is not performed a second time.
+ */
+static bool returns_to_exit(const struct forming *f, u32 target)
+{
+    u64 from = ~0ull << target, jumps = f->jumps & from;
+
+    if (target == 0 && !f->request->ports_free && is_port(&f->at[0].insn))
+        return false;
+    return f->exiting & from & ((jumps & -jumps) - 1);
+}
+
+/* Where a jump leads, of the instructions before `end`, and with `flow`. */
+static int followed(const struct forming *f, u32 i, u32 end, enum cluster_flow flow)
+{
+    int target = f->at[i].target;
+
+    if (target < 0 || target >= (int)end)
+        return CLUSTER_OUT;
+    if (target > (int)i)
+        return flow >= CLUSTER_FORWARD ? target : CLUSTER_OUT;
+    return flow >= CLUSTER_LOOPS && returns_to_exit(f, (u32)target) ? target : CLUSTER_OUT;
+}
+
+/*
+ * How many instructions up to the last that exits, or that is an enabled backedge, and can be reached from the first.
+ * Sets f->reached.
+ */
+static u32 extent(struct forming *f, u32 end, enum cluster_flow flow)
+{
+    u64 reached = 1, before, last;
+
+    do {
+        before = reached;
+        last = reached & f->exiting;
+        for (u32 i = 0; i < end; i++) {
+            if (!(reached >> i & 1))
+                continue;
+            int target = followed(f, i, end, flow);
+            if (target >= 0)
+                reached |= BIT(target);
+            if (target >= 0 && target <= (int)i)
+                last |= BIT(i);
+            if ((f->jumps & BIT(i)) == 0 || is_conditional(&f->at[i]))
+                reached |= i + 1 < end ? BIT(i + 1) : 0;
+        }
+    } while (reached != before);
+    f->reached = reached;
+    return last ? 64 - (u32)__builtin_clzll(last) : 1;
+}
+
+/* Why the cluster is not longer than its `count`, which extent() found among those before `end`. */
+static enum cluster_why reason(struct forming *f, u32 count, u32 end)
+{
+    enum cluster_flow flow = f->request->flow;
+
+    if (extent(f, f->seen, flow) > count)
+        return WHY_MEMORY;
+    u32 last = 63 - (u32)__builtin_clzll(f->reached); /* beyond it nothing is reached */
+    if (extent(f, end, CLUSTER_LOOPS) > count)
+        return WHY_JUMP;
+    if ((f->jumps & BIT(last)) && !is_conditional(&f->at[last]))
+        return followed(f, last, end, flow) < 0 ? WHY_JUMP : WHY_COMPLETE;
+    return f->why == WHY_LIMIT && count < f->seen ? WHY_COMPLETE : f->why;
+}
+
+/* The jumps of the cluster as they are, now that its end is known. */
+static void settle_jump(struct forming *f, u32 i, u32 count)
+{
+    struct cluster_insn *at = &f->at[i];
+    int target = followed(f, i, count, f->request->flow);
+
+    at->target = (s8)target;
+    if (target < 0)
+        return;
+    f->at[target].joins = true;
+    at->loops = target <= (int)i;
+    at->weak = at->loops;
+    for (u32 in = (u32)target; in < i; in++)
+        at->weak &= f->at[in].role != ROLE_STRONG;
+}
+
+void cluster_form(const struct cluster_request *request, struct cluster *cluster)
+{
+    struct forming f = {.request = request, .at = cluster->at, .gap_end = CLUSTER_MAX};
+    u32 max = request->max > CLUSTER_MAX ? CLUSTER_MAX : request->max;
+
+    look_ahead(&f, max ? max : 1);
+    aim(&f);
+    u32 end = f.seen < f.gap_end ? f.seen : f.gap_end;
+    u32 count = extent(&f, end, request->flow);
+    cluster->code_size = request->code_size;
+    cluster->why = reason(&f, count, end);
+    cluster->stopper = cluster->why == WHY_INSTRUCTION ? cluster->at[f.seen].insn.op : 0;
+    cluster->count = count;
+    cluster->exiting = 0;
+    for (u32 i = 0; i < count; i++) {
+        cluster->exiting += cluster->at[i].role != ROLE_FILLER;
+        settle_jump(&f, i, count);
+    }
+}
+
+const char *cluster_why_text(enum cluster_why why)
+{
+    const char *text = "nothing downstream exits\0"
+                       "the limit of instructions\0"
+                       "control flow that is not followed\0"
+                       "call, return or computed jump\0"
+                       "an instruction that cannot be carried\0"
+                       "too many memory accesses between exits\0"
+                       "the code goes on where it cannot be read\0"
+                       "more than two code pages\0"
+                       "a port or register that must be looked at first";
+
+    for (u32 i = 0; i < why && i < WHY_END - 1; i++)
+        text += strlen(text) + 1;
+    return text;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Forming a cluster (SPEC 6): from an instruction that exited, which instructions downstream are taken along, so that
+ * those of them that would exit do not. Pure: decoded instructions, the policy and what the tracker saw go in, a
+ * description comes out that emul/translate.h turns into machine code and that a person can read (docs/CLUSTERS.md).
+ */
+#ifndef EMUL_CLUSTER_H
+#define EMUL_CLUSTER_H
+
+#include "cache/tracker.h"
+#include "emul/insn.h"
+#include "emul/policy.h"
+
+#define CLUSTER_MAX 64       /* instructions looked at: the upper limit of cluster-max= */
+#define CLUSTER_GAP_MEMORY 4 /* accesses of gap fillers between two exiting instructions (SPEC 6.1) */
+#define CLUSTER_OUT (-1)     /* a jump's target outside the cluster */
+
+/* What an instruction is to a cluster (SPEC 6.1). */
+enum cluster_role {
+    ROLE_FILLER, /* does not exit */
+    ROLE_WEAK,   /* its memory operand is predicted to be in a trapped page */
+    ROLE_STRONG, /* exits always under the policy */
+};
+
+/* How an instruction is carried: what the translator does with it. */
+enum carry {
+    CARRY_NOT,       /* ends the cluster before it */
+    CARRY_REGISTERS, /* registers, immediates and flags only, and no fault: its own bytes, re-encoded */
+    CARRY_MEMORY,    /* one memory operand named by ModRM, else as before: RAM or a device, through a line */
+    CARRY_JUMP,      /* direct JMP, Jcc, LOOP*, JCXZ */
+    CARRY_PORT,      /* IN, OUT */
+    CARRY_DEBUG,     /* MOV to and from DR */
+    CARRY_PERFORM,   /* performed by the interpreter between two pieces of machine code: exact, not fast */
+};
+
+/* Which kind of exit an instruction of ROLE_STRONG or ROLE_WEAK would be. */
+enum would_exit { WOULD_NOT, WOULD_IO_IN, WOULD_IO_OUT, WOULD_APIC, WOULD_MMIO, WOULD_DR, WOULD_END };
+
+struct cluster_insn {
+    struct insn insn;
+    u64 rip;
+    u64 page;   /* ROLE_WEAK: the guest-physical page that is predicted; WOULD_IO_*: the port, given or predicted */
+    u8 role;    /* enum cluster_role */
+    u8 carry;   /* enum carry */
+    u8 would;   /* enum would_exit */
+    s8 target;  /* CARRY_JUMP: index of the instruction it leads to when taken, or CLUSTER_OUT */
+    bool loops; /* CARRY_JUMP: an enabled backedge: the time is checked there, and the rounds if `weak` */
+    bool weak;  /* of such: nothing in the loop exits strongly, so it is left after CLUSTER_WEAK_ROUNDS */
+    bool joins; /* some jump of the cluster leads here */
+};
+
+/* Of WOULD_IO_*, carried by CARRY_PERFORM: DX at an instruction that was not seen to exit, where all ports are trapped.
+ */
+#define CLUSTER_PORT_UNKNOWN 0x10000
+
+#define CLUSTER_WEAK_ROUNDS 10 /* SPEC 6.4 */
+
+/* Why a cluster is not longer, or why there is none (then count is 1): words in the report, cluster_why_text(). */
+enum cluster_why {
+    WHY_COMPLETE,    /* the last exiting instruction within the limit; nothing downstream would exit */
+    WHY_LIMIT,       /* cluster-max= */
+    WHY_JUMP,        /* control flow that `flow=` does not follow */
+    WHY_CALL,        /* CALL, RET, computed jump: traces (SPEC 6.7) */
+    WHY_INSTRUCTION, /* one that cannot be carried: `stopper` */
+    WHY_MEMORY,      /* more than CLUSTER_GAP_MEMORY accesses between two exiting instructions */
+    WHY_FETCH,       /* the code goes on where it cannot be read */
+    WHY_PAGES,       /* more than two code pages */
+    WHY_GUARD,       /* a port or register whose value must be looked at first */
+    WHY_END
+};
+
+struct cluster {
+    u32 count;   /* instructions from the first to the last exiting one, or to the last enabled backedge; at least 1 */
+    u32 exiting; /* of them ROLE_STRONG or ROLE_WEAK */
+    enum code_size code_size;
+    enum cluster_why why;
+    u16 stopper; /* enum op: WHY_INSTRUCTION */
+    struct cluster_insn at[CLUSTER_MAX];
+};
+
+/* SPEC 6.4: `flow=`. FLOW of a later rung includes the earlier ones. */
+enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS };
+
+struct cluster_request {
+    u64 rip; /* of the instruction that exited */
+    enum code_size code_size;
+    u32 max; /* instructions looked at: 1 (engine=translate) to CLUSTER_MAX */
+    enum cluster_flow flow;
+    bool ports_free; /* CPL <= IOPL and not virtual-8086 mode, or real mode: the TSS bitmap is not asked */
+    const struct policy *policy;
+    const struct tracker *tracker; /* predicts which memory operands are in a trapped page; NULL: none is */
+    struct track_cause cause;      /* what the exit was about: predicts the first instruction */
+    /* The instruction at `rip`, decoded for code_size. False: it cannot be read or decoded. */
+    bool (*fetch)(void *context, u64 rip, struct insn *insn);
+    void *context;
+    u64 cs_base; /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */
+    /* Where reads are looked at among the ports of verdict GUARD; NULL: everywhere. */
+    const struct guard_config *guards;
+};
+
+/*
+ * Fills *cluster. The first instruction is always in it; its carry is CARRY_NOT when it cannot be translated at all
+ * (`why` says the reason). Reads at most `max` instructions, each once.
+ */
+void cluster_form(const struct cluster_request *request, struct cluster *cluster);
+
+/* How the instruction is carried, whatever its role. */
+enum carry cluster_carry(const struct insn *insn);
+
+/*
+ * Accesses to memory that performing it makes, as the gap limit counts them: reading and writing one operand is one,
+ * repeated string instructions make CLUSTER_ACCESSES_MANY.
+ */
+u32 cluster_accesses(const struct insn *insn);
+#define CLUSTER_ACCESSES_MANY 255
+
+/* "nothing downstream exits", "jump out of the cluster"...: never NULL. */
+const char *cluster_why_text(enum cluster_why why);
+
+#endif
