@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 
+import bench_engines
+
 # Ops of a phase, as test/linux/phases has them.
 PHASES = {"cpu": 2, "mem": 16, "encode": 8, "find": 4, "idle": 1, "storm": 100}
 BOOTS = {"linux-boot": "", "linux-boot-notrap": "trap=none"}
@@ -48,14 +50,14 @@ class Boot:
         """boots_as: the workloads that this boot is as a whole, or none and it is for its phases"""
         self.out, self.boots_as, self.phases, self.engine, self.timing = out, boots_as, phases, engine, timing
         self.options = options
-        self.name = "-".join([boots_as[0] if boots_as else "linux-phases"] + ([engine, timing] if engine else ["bare"]))
+        self.name = "-".join([boots_as[0] if boots_as else "linux-phases"] + ([bench_engines.file_name(engine), timing] if engine else ["bare"]))
 
     def grub(self):
         cmdline = f"{CMDLINE} guest.bench={','.join(self.phases) or 'none'}"
         if not self.engine:
             return [f"linux /boot/vmlinuz {cmdline}", "initrd /boot/initrd.gz"]
         # Without a console the report, which is formatted all the same, waits for no serial line: bare has none.
-        options = f"console=none hypercall=user engine={self.engine} timing={self.timing}"
+        options = f"console=none hypercall=user {bench_engines.options(self.engine)} timing={self.timing}"
         options += "".join(" " + word for word in [self.options] + [BOOTS[w] for w in self.boots_as])
         return [f"multiboot2 /boot/exeunt.elf {options}", f"module2 /boot/vmlinuz {cmdline}", "module2 /boot/initrd.gz"]
 

@@ -80,35 +80,6 @@ static void find_counters(void)
     overhead.ticks = 0; /* RDTSC itself: the loops are long */
 }
 
-struct workload {
-    const char *name;
-    site *const *first, *const *end; /* NULL: `run` */
-    u32 inner, rounds;
-    void (*run)(u64 rounds);
-    u32 ops_in_round, warm_up; /* of `run`; warm_up: rounds */
-};
-
-#define TABLE(label, table, times, again)                                                                              \
-    {                                                                                                                  \
-        .name = label, .first = sites_##table, .end = sites_##table##_end, .inner = times, .rounds = again             \
-    }
-#define LOOPS(label, table) TABLE(label, table, 32, 8)
-
-static struct workload workloads[] = {
-    LOOPS("cpuid", cpuid),
-    LOOPS("vmcall", vmcall),
-    LOOPS("msr", msr),
-    LOOPS("apic-read", apic_read),
-    LOOPS("apic-write", apic_write),
-    LOOPS("eoi", eoi),
-    LOOPS("pio-in", pio_in),
-    LOOPS("pio-out", pio_out),
-    TABLE("lapic-module", lapic_module, 1, 32),
-    {.name = "serial-console", .rounds = 32, .run = serial_console, .ops_in_round = SERIAL_LINE, .warm_up = 4},
-    {.name = "never-hit", .rounds = 8, .run = never_hit, .ops_in_round = NEVER_HIT_SITES, .warm_up = 4},
-    LOOPS("self-modify", self_modify),
-};
-
 static bool wanted(const char *name)
 {
     const char *list = option("run");
@@ -131,7 +102,7 @@ static void perform(const struct workload *w, u32 inner, u32 rounds)
     if (w->run)
         w->run(rounds);
     else
-        bench_run(w->first, w->end, inner, rounds);
+        (w->runner ? w->runner : bench_run)(w->first, w->end, inner, rounds);
 }
 
 static void warm_up(const struct workload *w)
@@ -146,34 +117,44 @@ static void warm_up(const struct workload *w)
 
 static u64 ops_of(const struct workload *w)
 {
-    return w->run ? (u64)w->ops_in_round * w->rounds : (u64)(w->end - w->first) * w->inner * w->rounds;
+    if (w->run)
+        return (u64)w->ops_in_round * w->rounds;
+    return (u64)(w->end - w->first) * w->inner * w->rounds * (w->ops_in_pass ? w->ops_in_pass : 1);
+}
+
+static struct reading reading_of(const struct workload *w, u32 rounds)
+{
+    struct reading before, after;
+    read_before(&before);
+    perform(w, w->inner, rounds);
+    read_after(&after);
+    subtract(&after, &before);
+    return after;
 }
 
 static void measure(const struct workload *w)
 {
-    struct reading before, after;
+    if (w->prepare && !w->prepare())
+        return;
     warm_up(w);
-    read_before(&before);
-    perform(w, w->inner, w->rounds);
-    read_after(&after);
-    subtract(&after, &before);
-    subtract(&after, &overhead);
-    print("BENCH %s ops=%llu ticks=%llu", w->name, ops_of(w), after.ticks);
+    struct reading none = overhead;
+    if (w->runner)
+        none = reading_of(w, 0);
+    struct reading taken = reading_of(w, w->rounds);
+    subtract(&taken, &none);
+    if (w->restore)
+        w->restore();
+    print("BENCH %s ops=%llu ticks=%llu", w->name, ops_of(w), taken.ticks);
     for (u32 i = 0; i < counters_there; i++)
-        print(" %s=%llu", counters[i].name, after.value[i]);
+        print(" %s=%llu", counters[i].name, taken.value[i]);
     print("\n");
     console_drain();
 }
 
 void guest_main(void)
 {
-    never_hit_prepare();
     find_counters();
-    if (!counters_there) {
-        workloads[1].first = sites_vmcall_bare;
-        workloads[1].end = sites_vmcall_bare_end;
-    }
-    for (u32 i = 0; i < COUNT_OF(workloads); i++)
-        if (wanted(workloads[i].name))
-            measure(&workloads[i]);
+    for (const struct workload *w = workloads; w->name; w++)
+        if (wanted(w->name) && (!w->where || w->where == (counters_there ? EXEUNT : BARE)))
+            measure(w);
 }

@@ -1,53 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The loops of the micro-workloads, in assembler so that no compiler changes the figures. Every site is at a RIP of
- * its own, with its own registers, operands and encoding, so that no single case can be built into Exeunt.
- */
+/* The loops of the micro-workloads of the 64-bit guest, in assembler so that no compiler changes the figures. */
+#define PAGES 8
+#define SITE_ADDRESS(x) .quad x
+#include "test/guest/bench/sites.inc"
+
     .set    APIC, 0xfee00000
 
-/*
- * The sites of a table are dealt to eight pages, so that what depends on the page of an instruction is neither in all of
- * them nor in none; and the pages begin with them, so that no other code moves a site to a page's end, where fetching
- * takes longer.
- */
-    .set    page, 0
+/* The pages begin with the sites, so that no other code moves one to a page's end, where fetching takes longer. */
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7
     .text   \n
     .balign 4096
     .endr
-
-/* Opens a site of a table: its address goes there. On entry rdi = how often. */
-    .macro site table
-    .pushsection .data.sites_\table, "aw"
-    .quad 9f
-    .popsection
-    .set    page, (page + 1) & 7
-    .text   page
-    .balign 16
-9:
-    .endm
-
-    .macro table name
-    .pushsection .data.sites_\name, "aw"
-    .balign 8
-    .globl sites_\name
-sites_\name:
-    .popsection
-    .endm
-
-    .macro table_end name
-    .pushsection .data.sites_\name, "aw"
-    .globl sites_\name\()_end
-sites_\name\()_end:
-    .quad 0
-    .popsection
-    .endm
-
-    .macro again counter
-    dec     %\counter
-    jnz     1b
-    ret
-    .endm
 
     .text
 /* void bench_run(first, end, inner, rounds): loop state is on the stack, all other registers are the sites'. */

@@ -26,16 +26,17 @@ static void write_load(u8 *at, u32 n)
     at[4] = at[5] = 0;
 }
 
-void never_hit_prepare(void)
+bool never_hit_prepare(void)
 {
     for (u32 run = 0; run < RUNS; run++) {
         for (u32 i = 0; i < NEVER_HIT_SITES; i++)
             write_load(&code[run][i * LOAD_BYTES], i + run);
         code[run][NEVER_HIT_SITES * LOAD_BYTES] = 0xc3;
     }
+    return true;
 }
 
-void never_hit(u64 rounds)
+void never_hit(word rounds)
 {
     for (; rounds; rounds--) {
         if (used == RUNS) {

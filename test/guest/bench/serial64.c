@@ -68,10 +68,10 @@ static __attribute__((noinline)) void write_line(const struct port *port, const 
     port->out(port, UART_IER, enabled);
 }
 
-void serial_console(u64 lines)
+void serial_console(word lines)
 {
     char text[SERIAL_LINE + 1];
-    for (u64 line = 0; line < lines; line++) {
+    for (word line = 0; line < lines; line++) {
         for (u32 i = 0; i < SERIAL_LINE; i++)
             text[i] = (char)('a' + (line * 7 + i * 5) % 26);
         text[SERIAL_LINE - 2] = '\r';
