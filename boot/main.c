@@ -114,6 +114,7 @@ static void log_boot(u64 image_bytes)
         .version = VERSION,
         .options = boot.info.command_line,
         .engine = engine_name(boot.options.engine),
+        .flow = boot.options.engine == ENGINE_CLUSTER ? flow_name(boot.options.flow) : NULL,
         .guest = boot.guest_kind == GUEST_LINUX ? "linux" : "multiboot",
         .cpu = brand,
         .features = present,

@@ -97,5 +97,6 @@ u32 options_settle(struct options *options, options_line *line, void *context);
 
 /* The value's word for reports: "cluster", "translate", ... Never NULL. */
 const char *engine_name(enum engine engine);
+const char *flow_name(enum flow flow);
 
 #endif

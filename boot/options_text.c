@@ -161,10 +161,20 @@ u32 options_settle(struct options *options, options_line *line, void *context)
     return lines + settle_abilities(options, line, context);
 }
 
-const char *engine_name(enum engine engine)
+static const char *choice_word(enum option_id id, u32 value)
 {
     for (u32 i = 0; i < option_choice_count; i++)
-        if (option_choices[i].id == OPTION_ENGINE && option_choices[i].value == engine)
+        if (option_choices[i].id == id && (u32)option_choices[i].value == value)
             return option_choices[i].word;
     return "unknown";
+}
+
+const char *engine_name(enum engine engine)
+{
+    return choice_word(OPTION_ENGINE, engine);
+}
+
+const char *flow_name(enum flow flow)
+{
+    return choice_word(OPTION_FLOW, flow);
 }

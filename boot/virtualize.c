@@ -79,8 +79,18 @@ static void log_list(const char *what, const struct control_list *list)
     print("%s: %s\n", what, list->count ? text : "none");
 }
 
+/* Whether there is anything to translate. */
+static bool translates(const struct options *options)
+{
+    const struct trap_request *trap = &options->trap;
+    bool traps = trap->port_count || trap->apic || trap->mmio_count || trap->dr;
+    return traps && (options->engine == ENGINE_CLUSTER || options->engine == ENGINE_TRANSLATE);
+}
+
 void boot_check_vmx(struct boot *boot, struct cpu *cpu)
 {
+    /* Armed breakpoints keep translated code from running, and SPEC 7 does not let each exit ask for DR7. */
+    boot->options.trap.dr |= translates(&boot->options);
     if (!caps_vmx_present(cpuid(1, 0).ecx))
         fatal("this processor has no VT-x (CPUID.1:ECX.VMX is clear)");
     lift_cpuid_limit();
@@ -247,7 +257,7 @@ static void build_code_cache(struct boot *boot, struct cpu *cpu)
     code_cache_init(cpu->vm, boot->options.coherence == COHERENCE_BYTES ? COHERE_COMPARE : COHERE_PROTECT);
     if (boot->options.engine != ENGINE_INTERP)
         code_cache_give(cpu);
-    if (boot->options.engine == ENGINE_CLUSTER || boot->options.engine == ENGINE_TRANSLATE)
+    if (translates(&boot->options))
         exit_site_init(cpu, &(struct site_options){
                                 .flow = flow_of(boot->options.flow),
                                 .threshold = boot->options.threshold,

@@ -19,6 +19,13 @@ void translation_settle(struct translations *t, struct translation *translation)
     translation->hits += translation->quick;
     t->quick[translation->kind] += translation->quick;
     translation->quick = 0;
+    if (!translation->piece_size)
+        return;
+    for (u32 kind = 0; kind < TC_KINDS; kind++) {
+        t->avoided[kind] += translation->avoided[kind];
+        translation->spared += translation->avoided[kind];
+        translation->avoided[kind] = 0;
+    }
 }
 
 void translations_drop(struct translations *t, struct translation *translation)
@@ -143,6 +150,7 @@ struct translation *translations_publish(struct translations *t, const struct tr
     *place = *made;
     place->piece = t->next;
     place->piece_size = size;
+    place->avoided = (u64 *)(t->code + t->next);
     place->code = t->executable + t->next + entry;
     place->uses_to_compare = TC_COMPARE_AGAIN;
     if (!hold(t, place) || same_bytes(place) != place->length) {

@@ -56,9 +56,11 @@ struct translation {
     u16 length, first;      /* bytes of guest code in all, and in the first page */
     gpa_t gpa[TC_PAGES];    /* of the first byte in each page */
     const u8 *bytes[TC_PAGES];
+    u64 spared;            /* exits, without those in `avoided` */
     u64 hits;              /* uses, without `quick` */
     u64 uses;              /* hits and quick when the ring came by */
     u32 piece, piece_size; /* place in the ring */
+    u64 *avoided;          /* TC_KINDS counts of exits that its code spared; at the start of its piece */
     u8 source[TC_SOURCE_MAX];
 };
 
@@ -73,7 +75,8 @@ struct translations {
     u8 *code;             /* to write */
     const u8 *executable; /* the same memory, to execute */
     u32 next;             /* in the ring */
-    u64 quick[TC_KINDS];  /* uses counted in struct translation and settled */
+    /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
+    u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
     struct translation table[TRANSLATIONS];
 };
@@ -115,7 +118,7 @@ bool translation_same(const struct translation *translation);
 /* The same for one that is about to be used; where not, coherence is told and it is dropped. */
 bool translation_compare(struct translations *t, struct translation *translation);
 
-/* Moves what vmx/entry.S counted in `translation` to t->quick. */
+/* Moves what was counted in `translation` to t->quick and t->avoided; `hits` and `spared` keep it for the site. */
 void translation_settle(struct translations *t, struct translation *translation);
 
 void translations_drop(struct translations *t, struct translation *translation);

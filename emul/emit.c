@@ -63,11 +63,9 @@ void emit_slot(struct emitter *e, enum slot_op op, u32 reg, u32 slot)
     emit_base(e, reg, RSP, slot);
 }
 
-/* INC and DEC would be of 32 bits without REX.W, the others are of 64. */
+/* These are of 64 bits without REX.W. */
 void emit_slot_unary(struct emitter *e, enum slot_unary op, u32 slot)
 {
-    if (op == SLOT_INC || op == SLOT_DEC)
-        emit8(e, REX_W);
     emit8(e, (u32)op >> 8);
     emit_base(e, op & 7, RSP, slot);
 }

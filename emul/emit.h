@@ -26,14 +26,7 @@ enum condition { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_A = 7 };
 enum slot_op { SLOT_ADD = 0x03, SLOT_SUB = 0x2b, SLOT_CMP = 0x3b, SLOT_STORE = 0x89, SLOT_LOAD = 0x8b };
 
 /* Those of group 5 and their kin: opcode << 8 | extension. */
-enum slot_unary {
-    SLOT_INC = 0xff00,
-    SLOT_DEC = 0xff01,
-    SLOT_CALL = 0xff02,
-    SLOT_JUMP = 0xff04,
-    SLOT_PUSH = 0xff06,
-    SLOT_POP = 0x8f00
-};
+enum slot_unary { SLOT_CALL = 0xff02, SLOT_JUMP = 0xff04, SLOT_PUSH = 0xff06, SLOT_POP = 0x8f00 };
 
 void emit8(struct emitter *e, u32 byte);
 void emit16(struct emitter *e, u32 value);

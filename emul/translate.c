@@ -42,6 +42,7 @@ struct translator {
     u32 performed_count, later_count, jump_count;
     bool failed;
     bool dirties; /* some instruction may leave something in v->dirty */
+    u64 *avoided;
     struct performed *performed;
     const u8 *label[CLUSTER_MAX];
     struct {
@@ -360,18 +361,23 @@ static void emit_address(struct translator *t, u32 index, u32 scratch)
     emit_lea(&t->e, scratch, 8, insn, base, rip_after(t, index));
 }
 
-static u32 avoided_slot(const struct cluster_insn *at)
+/* INC or DEC of the count for its kind of exit, at the start of the piece: an address of 32 bits. */
+static void count(struct translator *t, const struct cluster_insn *at, u32 extension)
 {
-    return SLOT(frame.avoided) + 8 * at->would;
+    static const u8 rex_group5[] = {0x48, 0xff};
+    emit_bytes(&t->e, rex_group5, sizeof(rex_group5));
+    emit8(&t->e, extension << 3 | 4);
+    emit8(&t->e, 0x25);
+    emit32(&t->e, (u64)&t->avoided[at->would]);
 }
 
 /* The first one is what exited; where a loop comes back to it, begin() has taken that one off. */
 static void count_avoided(struct translator *t, const struct cluster_insn *at)
 {
-    if (at == &t->cluster->at[0] && !at->joins)
+    if ((at == &t->cluster->at[0] && !at->joins) || at->role == ROLE_FILLER)
         return;
     flags_save(t);
-    emit_slot_unary(&t->e, SLOT_INC, avoided_slot(at));
+    count(t, at, 0);
 }
 
 static u32 line_slot(u32 line)
@@ -736,7 +742,7 @@ static void begin(struct translator *t)
     for (u32 i = 0; i < t->lines; i++)
         emit_slot_set(e, line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
     if (t->cluster->at[0].joins)
-        emit_slot_unary(e, SLOT_DEC, avoided_slot(&t->cluster->at[0]));
+        count(t, &t->cluster->at[0], 1);
     if (has_loop(t->cluster, false)) {
         emit_slot32_set(e, SLOT(frame.rounds), t->rounds);
         emit_bytes(e, rdtsc_to_rax, sizeof(rdtsc_to_rax));
@@ -860,15 +866,18 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
 {
     static struct translator scratch; /* one CPU translates at a time */
     struct translator *t = &scratch;
-    u32 head = count_performed(request->cluster) * (u32)sizeof(struct performed);
+    u32 counts = TC_KINDS * sizeof(u64);
+    u32 head = counts + count_performed(request->cluster) * (u32)sizeof(struct performed);
     if (head >= TC_PIECE_MAX)
         return 0;
     *t = (struct translator){
         .e = {.at = room + head, .end = room + TC_PIECE_MAX},
         .request = request,
         .cluster = request->cluster,
-        .performed = (struct performed *)room,
+        .avoided = (u64 *)room,
+        .performed = (struct performed *)(room + counts),
     };
+    memset(room, 0, counts);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     for (u32 i = 0; i < t->cluster->count; i++)

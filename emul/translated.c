@@ -110,7 +110,7 @@ void translated_perform(struct vcpu *v)
     v->have |= PART_RIP | PART_RFLAGS;
     enum emul_status status = emul_perform(v, &p->insn);
     bool done = status == EMUL_DONE;
-    frame->avoided[p->would] += done && p->would;
+    ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
     frame->left = !done || asks_for_care(v) || is_stale(v);
     if (!frame->left)

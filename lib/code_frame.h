@@ -28,9 +28,6 @@ struct code_reach {
     bool trapped; /* only a trapped page will do; else anything but one */
 };
 
-/* Exits that translated code spared (enum would_exit, emul/cluster.h). */
-#define CODE_AVOIDED 8
-
 struct code_frame {
     const void *end;       /* leave: RAX = guest RIP */
     const void *end_dirty; /* the same where v->dirty may say that more is to be written back */
@@ -49,7 +46,6 @@ struct code_frame {
     const void *running;       /* struct translation: whose code runs */
     u64 bounce;                /* what was read from a device 32 bits wide */
     struct code_line line[CODE_LINES];
-    u64 avoided[CODE_AVOIDED];
 };
 
 #endif

@@ -102,7 +102,7 @@ const u8 exit_site_rows[TC_KINDS] = {
     [WOULD_IO_OUT] = ROW_IO_OUT, [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
     [WOULD_MMIO] = ROW_MMIO,     [WOULD_DR] = EXIT_REASON_MOV_DR,
 };
-_Static_assert(WOULD_END <= TC_KINDS && WOULD_END <= CODE_AVOIDED, "a row for each kind of exit");
+_Static_assert(WOULD_END <= TC_KINDS, "a row for each kind of exit");
 
 /* With timing=on entry.S has put them into their rows. */
 static void fold_quick(struct cpu *cpu, u32 kind, u64 count)
@@ -117,7 +117,6 @@ static void fold_quick(struct cpu *cpu, u32 kind, u64 count)
 
 void exit_site_fold(struct cpu *cpu)
 {
-    u64 *avoided = cpu->vcpu.frame.avoided;
     if (!cpu->sites)
         return;
     struct translations *tc = &cpu->sites->tc;
@@ -125,8 +124,8 @@ void exit_site_fold(struct cpu *cpu)
         translation_settle(tc, &tc->table[i]);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
         if (kind != WOULD_NOT)
-            cpu->statistics.avoided[exit_site_rows[kind]] += avoided[kind];
+            cpu->statistics.avoided[exit_site_rows[kind]] += tc->avoided[kind];
         fold_quick(cpu, kind, tc->quick[kind]);
-        avoided[kind] = tc->quick[kind] = 0;
+        tc->avoided[kind] = tc->quick[kind] = 0;
     }
 }

@@ -423,6 +423,7 @@ void report_boot(const struct report_boot *boot, report_emit *emit, void *contex
     json_optional(json, "cpu", boot->cpu);
     json_optional(json, "options", boot->options);
     json_optional(json, "engine", boot->engine);
+    json_optional(json, "flow", boot->flow);
     json_optional(json, "guest", boot->guest);
     json_strings(json, "features", boot->features, boot->feature_count);
     json_strings(json, "absent", boot->absent, boot->absent_count);
