@@ -42,7 +42,7 @@ static u32 dispensable(const struct track *track, u16 age)
 {
     if (!track->tag)
         return ~0u;
-    return (u32)(u16)(age - track->age) << 8 | (u8)~track->count;
+    return (u32)(u16)(age - track->age) << 8 | (track->count < 255 ? 255u - track->count : 0);
 }
 
 /* Room for a site that is not known. */
@@ -70,9 +70,11 @@ void tracker_init(struct tracker *tracker, u32 threshold, u64 ticks_per_second)
 }
 
 /* Each forced translation pays back one entry that was lost. */
-static bool forced(struct tracker *tracker, u32 count)
+static bool forced(struct tracker *tracker, const struct track *track)
 {
-    if (!tracker->pressure || (count < 2 && tracker->pressure <= TRACKER_HIGH_PRESSURE))
+    if (!tracker->pressure || track->vain)
+        return false;
+    if (track->count < 2 && (tracker->pressure <= TRACKER_HIGH_PRESSURE || ++tracker->fresh % TRACKER_FRESH_EACH))
         return false;
     tracker->pressure--;
     tracker->forced++;
@@ -84,14 +86,16 @@ enum track_advice tracker_exit(struct tracker *tracker, u64 rip, struct track_ca
     u16 age = (u16)(now >> tracker->age_shift);
     struct track *track = find(tracker, rip);
 
+    tracker->strangers = track ? 0 : tracker->strangers + 1;
     if (!track)
         track = replace(tracker, rip, age);
     track->age = age;
     track->kind = (u8)cause.kind;
     track->where = cause.where;
-    if (track->count < 255)
+    if (track->count < 0xffff)
         track->count++;
-    return track->count >= tracker->threshold || forced(tracker, track->count) ? TRACK_TRANSLATE : TRACK_WAIT;
+    bool due = track->count >= min_u64(tracker->threshold << track->vain, 0xffff);
+    return due || forced(tracker, track) ? TRACK_TRANSLATE : TRACK_WAIT;
 }
 
 void tracker_done(struct tracker *tracker, u64 rip)
@@ -100,6 +104,17 @@ void tracker_done(struct tracker *tracker, u64 rip)
 
     if (track)
         track->count = 0;
+}
+
+u32 tracker_vain(struct tracker *tracker, u64 rip)
+{
+    struct track *track = find(tracker, rip);
+
+    if (!track)
+        return 0;
+    track->count = 0;
+    track->vain = track->vain ? (u8)min_u64(track->vain + 1u, TRACKER_VAIN_MAX) : TRACKER_VAIN_FIRST;
+    return tracker->threshold << track->vain;
 }
 
 struct track_cause tracker_predict(const struct tracker *tracker, u64 rip)

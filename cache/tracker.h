@@ -29,13 +29,30 @@ enum track_advice {
 
 #define TRACKER_ROWS 512 /* a power of two */
 #define TRACKER_WAYS 8
-#define TRACKER_LEAK_AGE 10      /* units: what falls out younger than this has leaked */
-#define TRACKER_HIGH_PRESSURE 64 /* above it, a site that exits for the first time is translated too */
+#define TRACKER_LEAK_AGE 10 /* units: what falls out younger than this has leaked */
+#define TRACKER_HIGH_PRESSURE                                                                                          \
+    64 /* above it, of sites that exit for the first time one in TRACKER_FRESH_EACH is too                             \
+        */
+#define TRACKER_FRESH_EACH                                                                                             \
+    1024 /* a power of two: where no site ever comes again, translating must cost next to nothing */
+
+/*
+ * A guest that never exits twice at one place must not pay for it: after so many strangers in a row only each
+ * TRACKER_REST_EACH-th exit is looked at, until there is one that is known.
+ */
+#define TRACKER_REST 256
+#define TRACKER_REST_EACH 64 /* a power of two */
+
+/* A translation in vain makes the threshold so many times as high, the next ones each twice as high, up to the limit.
+ */
+#define TRACKER_VAIN_FIRST 7 /* as powers of two */
+#define TRACKER_VAIN_MAX 12
 
 struct track {
     u32 tag;   /* of the linear RIP; 0: empty */
-    u8 count;  /* exits, up to 255; 0: translated since */
+    u16 count; /* exits, up to 65535; 0: translated since */
     u8 kind;   /* enum track_kind of the last exit */
+    u8 vain;   /* the threshold is this power of two times as high */
     u16 age;   /* when it was last seen, in units of 2^age_shift ticks, wrapping */
     u64 where; /* of the last exit */
 };
@@ -46,17 +63,32 @@ struct tracker {
     u64 leaked;    /* entries that fell out untranslated and younger than TRACKER_LEAK_AGE units */
     u64 forced;    /* translations that leakage forced */
     u32 pressure;  /* leaked and not yet paid back by a forced translation */
+    u32 strangers; /* exits in a row at places that were not known */
+    u32 turn;
+    u32 fresh; /* sites that exited for the first time under high pressure */
     struct track row[TRACKER_ROWS][TRACKER_WAYS];
 };
 
 /* `ticks_per_second` of the TSC. Sets all of *tracker. */
 void tracker_init(struct tracker *tracker, u32 threshold, u64 ticks_per_second);
 
+/* Whether this exit is not worth looking at. */
+static inline bool tracker_rests(struct tracker *tracker)
+{
+    return tracker->strangers > TRACKER_REST && ++tracker->turn % TRACKER_REST_EACH;
+}
+
 /* The instruction at linear address `rip` exited at TSC `now`, because of `cause`. */
 enum track_advice tracker_exit(struct tracker *tracker, u64 rip, struct track_cause cause, u64 now);
 
-/* It was translated, or can not be: it counts anew, from 0, so that a lost translation is made again. */
+/* It was translated: it counts anew, from 0, so that a lost translation is made again. */
 void tracker_done(struct tracker *tracker, u64 rip);
+
+/*
+ * It cannot be translated, or the translation was of no use because the code changed: the threshold rises. Returns it,
+ * 0 where the site is not known.
+ */
+u32 tracker_vain(struct tracker *tracker, u64 rip);
 
 /* What the instruction at `rip` exited on when it did; kind TRACK_NONE: it is not known to exit. */
 struct track_cause tracker_predict(const struct tracker *tracker, u64 rip);

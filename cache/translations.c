@@ -77,6 +77,7 @@ static struct translation *piece_in(struct translations *t, u32 from, u32 to)
     return found;
 }
 
+/* Not used since it was passed over. */
 static bool is_cold(const struct translation *one)
 {
     return one->uses == one->hits + one->quick || !translation_is_fresh(one);
@@ -111,20 +112,25 @@ u8 *translations_room(struct translations *t)
     return t->code + t->next;
 }
 
-/* Where it goes: its own old place, an empty or stale one, or the one that is used less. */
+/*
+ * Where it goes: its own old place, an empty one, or one that was not used since somebody asked for it before. NULL:
+ * both are in use, and stay, so that three sites in two places do not drive each other out for ever.
+ */
 static struct translation *place_for(struct translations *t, u64 rip)
 {
-    struct translation *old = translations_find(t, rip);
-    struct translation *first = &t->table[translations_slot(rip)], *second = first + 1;
-    if (old)
-        return old;
-    if (first->rip == EMPTY || !translation_is_fresh(first))
-        return first;
-    if (second->rip == EMPTY || !translation_is_fresh(second))
-        return second;
-    t->counts.lost_to_table++;
-    t->coherence->counts.invalidations_eviction++;
-    return first->hits + first->quick <= second->hits + second->quick ? first : second;
+    struct translation *first = &t->table[translations_slot(rip)], *cold = NULL, *own = translations_find(t, rip);
+    if (own)
+        return own;
+    for (struct translation *place = first; place < first + 2; place++) {
+        if (place->rip == EMPTY)
+            return place;
+        if (is_cold(place))
+            cold = place;
+        place->uses = place->hits + place->quick;
+    }
+    t->counts.lost_to_table += cold != NULL;
+    t->coherence->counts.invalidations_eviction += cold != NULL;
+    return cold;
 }
 
 static bool hold(struct translations *t, struct translation *one)
@@ -145,6 +151,8 @@ static bool hold(struct translations *t, struct translation *one)
 struct translation *translations_publish(struct translations *t, const struct translation *made, u32 size, u32 entry)
 {
     struct translation *place = place_for(t, made->rip);
+    if (!place)
+        return NULL;
     if (place->rip != EMPTY)
         translations_drop(t, place);
     *place = *made;

@@ -13,7 +13,7 @@
 
 #include "cache/coherence.h"
 
-#define TRANSLATIONS_BITS 9
+#define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
 #define TC_CODE (256u << 10)
 #define TC_PIECE_MAX (8u << 10)

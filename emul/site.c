@@ -22,32 +22,53 @@ static u64 linear_rip(struct vcpu *v)
 
 /* ---- looking up ---- */
 
-/* Whether the code is still where it was and what it was; `code_size` as it runs. */
-static bool holds(struct vcpu *v, struct translations *t, struct translation *found)
+enum code_state {
+    CODE_SAME,
+    CODE_ELSEWHERE, /* RIP leads to other code now: the translation stays, for where it is right */
+    CODE_CHANGED,
+};
+
+static enum code_state state_of(struct vcpu *v, struct translations *t, struct translation *found)
 {
     struct place_of_code place;
     enum code_size code_size = vcpu_code_size(v);
-    if (!translation_is_fresh(found)) {
-        translations_drop(t, found);
-        return false;
-    }
+    if (!translation_is_fresh(found))
+        return CODE_CHANGED;
     if (!remember_walk(v, code_size, 0, &place) || place.at.at != found->gpa[0].at)
-        return false;
+        return CODE_ELSEWHERE;
     if (found->page[1] && (!remember_walk(v, code_size, found->first, &place) || place.at.at != found->gpa[1].at))
-        return false;
+        return CODE_ELSEWHERE;
     bool compare = translation_must_compare(found) || access_cpl(v) == 3 || found->uses_to_compare <= 1;
     found->uses_to_compare = compare ? TC_COMPARE_AGAIN : found->uses_to_compare - 1;
-    return !compare || translation_compare(t, found);
+    return !compare || translation_compare(t, found) ? CODE_SAME : CODE_CHANGED;
+}
+
+static void in_vain(struct vcpu *v, struct sites *sites, u64 rip)
+{
+    *site_skip_of(sites, v->rip) = (struct site_skip){v->rip, tracker_vain(&sites->tracker, rip)};
+}
+
+/* Where code changes all the time, another translation soon would be no better. */
+static void forget(struct vcpu *v, struct sites *sites, struct translation *found, u64 rip)
+{
+    bool useful = found->hits + found->quick > TC_COMPARE_AGAIN;
+    translations_drop(&sites->tc, found);
+    if (!useful)
+        in_vain(v, sites, rip);
 }
 
 const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
-    struct translation *found = translations_find(&sites->tc, linear_rip(v));
+    u64 rip = linear_rip(v);
+    struct translation *found = translations_find(&sites->tc, rip);
     if (!found || found->reason != exit->reason || found->mode != v->seg[SEG_CS].access ||
         found->rip_offset != v->rip || ((found->expect ^ exit->detail) & found->expect_mask) || !quick_runs(v))
         return NULL;
     walk_memo_begin(v, &v->vm->ept);
-    if (!holds(v, &sites->tc, found))
+    enum code_state state = state_of(v, &sites->tc, found);
+    if (state == CODE_CHANGED)
+        forget(v, sites, found, rip);
+    if (state != CODE_SAME)
         return NULL;
     if (found->needs_rsp)
         access_need(v, PART_RSP);
@@ -118,8 +139,8 @@ static void *register_of(const struct vcpu *v, const struct cluster *cluster, co
     u32 within = exit->detail & ~PAGE_MASK;
     if (at->carry != CARRY_MEMORY || operand->kind != OPERAND_MEMORY || !policy_is_apic(&v->vm->policy, exit->detail))
         return NULL;
-    bool plain = operand->size == 4 && device_apic_is_plain(within);
-    bool part = !translate_writes_memory(&at->insn) && (within & 15) + operand->size <= 4;
+    bool plain = operand->size == 4 && device_apic_is_plain(within) && within; /* at 0 it may have begun before */
+    bool part = !translate_writes_memory(&at->insn) && (within & 15) + operand->size <= 4 && within;
     bool direct = exit->detail < v->vm->window.physmap.direct_end;
     return (plain || part) && direct ? v->vm->window.physmap.direct + exit->detail : NULL;
 }
@@ -181,6 +202,9 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     const struct cluster *cluster = &sites->cluster;
     struct translate_request request = {.cluster = cluster, .register_at = register_of(v, cluster, exit)};
     u32 entry;
+    if (exit->cause.kind == TRACK_PAGE && !policy_is_apic(&v->vm->policy, exit->detail) &&
+        exit->detail < v->vm->window.physmap.direct_end)
+        request.page_at = v->vm->window.physmap.direct + (exit->detail & PAGE_MASK);
     request.alone = is_alone(cluster, request.register_at);
     bool worth = request.alone || cluster->exiting > 1 || cluster->at[0].carry != CARRY_PERFORM;
     made = (struct translation){
@@ -229,6 +253,9 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
         return false;
     walk_memo_begin(v, &v->vm->ept);
     bool made = make(v, sites, exit);
-    tracker_done(&sites->tracker, rip);
+    if (made)
+        tracker_done(&sites->tracker, rip);
+    else
+        in_vain(v, sites, rip);
     return made;
 }

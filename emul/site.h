@@ -13,10 +13,18 @@
 #include "emul/emul.h"
 #include "emul/translate.h"
 
+/* Instructions that were translated in vain: for so many exits more they are not looked at. */
+#define SITE_SKIPS 64 /* a power of two */
+struct site_skip {
+    u64 rip; /* as the guest's register has it */
+    u32 left;
+};
+
 /* What a guest CPU has for it. */
 struct sites {
     struct translations tc;
     struct tracker tracker;
+    struct site_skip skip[SITE_SKIPS];
     enum cluster_flow flow;
     u32 cluster_max;        /* 1: engine=translate */
     struct cluster cluster; /* while one is made */
@@ -31,6 +39,21 @@ struct site_exit {
     u64 detail; /* I/O: the exit qualification; else the guest-physical address; else 0 */
     struct track_cause cause;
 };
+
+static inline struct site_skip *site_skip_of(struct sites *sites, u64 rip)
+{
+    return &sites->skip[(rip ^ rip >> 6) % SITE_SKIPS];
+}
+
+/* Whether this exit is not worth looking at. */
+static inline bool sites_skip(struct sites *sites, u64 rip)
+{
+    struct site_skip *skip = site_skip_of(sites, rip);
+    if (skip->rip != rip || !skip->left)
+        return tracker_rests(&sites->tracker);
+    skip->left--;
+    return true;
+}
 
 void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable);
 

@@ -350,6 +350,21 @@ static u32 line_for(struct translator *t, const struct cluster_insn *at)
     return t->lines++;
 }
 
+/* A register that can be lent to such an instruction for its operand's address. */
+static u32 scratch_for(const struct insn *insn)
+{
+    return registers_of(insn) & 1u << RBX ? RSI : RBX;
+}
+
+/* AND RBX or RSI, PAGE_MASK */
+static void emit_page_of(struct emitter *e, u32 reg)
+{
+    emit8(e, 0x48);
+    emit8(e, 0x81);
+    emit8(e, 0xe0 | reg);
+    emit32(e, PAGE_MASK);
+}
+
 static void emit_address(struct translator *t, u32 index, u32 scratch)
 {
     const struct insn *insn = &t->cluster->at[index].insn;
@@ -390,8 +405,7 @@ static void memory_through_line(struct translator *t, u32 index)
     const struct cluster_insn *at = &t->cluster->at[index];
     const struct insn *insn = &at->insn;
     struct emitter *e = &t->e;
-    u32 scratch = registers_of(insn) & 1u << RBX ? RSI : RBX;
-    u32 line = line_for(t, at);
+    u32 scratch = scratch_for(insn), line = line_for(t, at);
     flags_save(t);
     emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
     const u8 *back = e->at;
@@ -756,6 +770,38 @@ static void begin(struct translator *t)
     emit_slot(e, SLOT_LOAD, RDX, GPR_SLOT(RDX));
 }
 
+/* The exit has proved where the first instruction goes, unless a loop comes back to it. */
+static bool is_proved(const struct translator *t, u32 index)
+{
+    return index == 0 && !t->cluster->at[0].joins && t->request->register_at;
+}
+
+/* The exit has proved where the first instruction's line leads; the line itself sees to an operand over two pages. */
+static void prime_line(struct translator *t)
+{
+    const struct cluster_insn *at = &t->cluster->at[0];
+    struct emitter *e = &t->e;
+    bool one_register = t->request->register_at;
+    u32 scratch = scratch_for(&at->insn), line = line_slot(line_for(t, at));
+    u64 limit = one_register ? 1 : PAGE_SIZE - memory_size(&at->insn) + 1;
+    emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
+    emit_address(t, 0, scratch);
+    if (!one_register)
+        emit_page_of(e, scratch);
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, linear));
+    emit_slot_set(e, line + (u32)offsetof(struct code_line, limit), limit);
+    emit_constant(e, scratch, (u64)(one_register ? t->request->register_at : t->request->page_at));
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
+}
+
+static bool primes_line(const struct translator *t)
+{
+    const struct cluster_insn *at = &t->cluster->at[0];
+    bool simple = t->request->page_at || (t->request->register_at && memory_size(&at->insn) == 4);
+    return at->carry == CARRY_MEMORY && at->role == ROLE_WEAK && simple && !t->request->alone;
+}
+
 static void registers_only(struct translator *t, u32 index)
 {
     const struct insn *insn = &t->cluster->at[index].insn;
@@ -767,15 +813,11 @@ static void registers_only(struct translator *t, u32 index)
     flags_after(t, insn);
 }
 
-/* The exit has proved where the first instruction goes, unless a loop comes back to it. */
-static bool is_proved(const struct translator *t, u32 index)
-{
-    return index == 0 && !t->cluster->at[0].joins && t->request->register_at;
-}
-
 static void carry(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
+    if (index == 0 && !is_proved(t, 0) && primes_line(t))
+        prime_line(t);
     if (at->joins)
         label_here(t, index);
     t->failed |= at->carry <= CARRY_MEMORY && registers_of(&at->insn) & 1u << RSP;

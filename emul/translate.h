@@ -36,7 +36,8 @@ struct translate_request {
      * the exit itself proves (its guest-physical address). NULL: it is no such access, or not a simple one.
      */
     void *register_at;
-    bool alone; /* engine=translate */
+    void *page_at; /* the same for any place in a page of trap=mmio:, where the page is */
+    bool alone;    /* engine=translate */
 };
 
 /* Whether the instruction's memory operand is written. */

@@ -20,7 +20,8 @@ static void fill_register(struct code_line *line, const struct walk_memo_line *w
                           u64 linear)
 {
     u64 within = linear & ~PAGE_MASK;
-    if (request.size != 4 || !device_apic_is_plain((u32)within))
+    bool simple = request.write ? device_apic_is_plain((u32)within) : !(within & 15);
+    if (request.size != 4 || !simple)
         return;
     *line = (struct code_line){.linear = linear, .limit = 1, .host = (u64)walk->touch + within};
 }
@@ -53,26 +54,37 @@ static bool may_fill(const struct vcpu *v, const struct walk_memo_line *walk, st
            !maps_own(running, walk->touch);
 }
 
+/* A walk that is not remembered, or no longer true: walks, and remembers. NULL: it faults, or is not of that kind. */
+static __attribute__((noinline)) const struct walk_memo_line *walk_anew(struct vcpu *v, u64 linear,
+                                                                        enum access_kind kind)
+{
+    struct access_piece piece;
+    struct event event = v->event;
+    u64 cr2 = v->cr2;
+    if (!access_canonical(v, linear))
+        return NULL;
+    if (access_translate(v, gva(linear), kind, false, &piece))
+        return walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
+    v->event = event;
+    v->cr2 = cr2;
+    return NULL;
+}
+
 void translated_reach(struct vcpu *v)
 {
     struct code_reach request = v->frame.request;
     struct code_line *line = &v->frame.line[request.line];
-    struct access_piece piece;
-    struct event event = v->event;
-    u64 linear = v->frame.linear, cr2 = v->cr2, within = linear & ~PAGE_MASK;
+    u64 linear = v->frame.linear;
     enum access_kind kind = request.write ? ACCESS_WRITE : ACCESS_READ;
 
     line->limit = 0;
     access_need(v, EMUL_STEP_PARTS);
     walk_memo_begin(v, &v->vm->ept);
-    if (within + request.size > PAGE_SIZE || !access_canonical(v, linear))
+    if ((linear & ~PAGE_MASK) + request.size > PAGE_SIZE)
         return;
-    if (!access_translate(v, gva(linear), kind, false, &piece)) {
-        v->event = event;
-        v->cr2 = cr2;
-        return;
-    }
     const struct walk_memo_line *walk = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
+    if (!walk)
+        walk = walk_anew(v, linear, kind);
     if (!walk || !may_fill(v, walk, request))
         return;
     if (walk->lapic)

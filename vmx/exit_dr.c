@@ -92,7 +92,7 @@ void exit_debug_register(struct cpu *cpu)
     bool from = qualification & BIT(4);
     if (faults_first(v, number) || general_detect(v))
         return;
-    if (cpu->sites && exit_by_site(cpu, qualification, (struct track_cause){TRACK_OTHER, cpu->reason}))
+    if (exit_has_site(cpu) && exit_by_site(cpu, qualification, (struct track_cause){TRACK_OTHER, cpu->reason}))
         return;
     if (reg == RSP)
         vcpu_need(v, PART_RSP);

@@ -92,7 +92,7 @@ static void withhold(struct cpu *cpu, gpa_t at, enum ept_class memory, u64 quali
     } else if (qualification & VIOLATION_FETCH) {
         counters.own_fetches += memory == EPT_CLASS_OWN;
         vcpu_raise(v, VECTOR_UD); /* ones are FF FF, which is no instruction */
-    } else if (memory != EPT_CLASS_TRAPPED || !cpu->sites ||
+    } else if (memory != EPT_CLASS_TRAPPED || !exit_has_site(cpu) ||
                !exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK})) {
         exit_emulate(cpu, &(struct emul_expect){.kind = EXPECT_MEMORY});
     }
@@ -124,7 +124,7 @@ void exit_ept_violation(struct cpu *cpu)
         return;
     }
     statistics_row(&cpu->statistics, (enum exit_row)EXIT_REASON_APIC_ACCESS);
-    if (cpu->sites && exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK}))
+    if (exit_has_site(cpu) && exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK}))
         return;
     exit_emulate(cpu, &memory);
 }

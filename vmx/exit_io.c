@@ -22,7 +22,7 @@ void exit_io(struct cpu *cpu)
     else
         expect.kind = in ? EXPECT_IN : EXPECT_OUT;
     statistics_row(&cpu->statistics, in ? ROW_IO_IN : ROW_IO_OUT);
-    if (cpu->sites && exit_by_site(cpu, qualification, (struct track_cause){TRACK_PORT, expect.port}))
+    if (exit_has_site(cpu) && exit_by_site(cpu, qualification, (struct track_cause){TRACK_PORT, expect.port}))
         return;
     exit_emulate(cpu, &expect);
 }

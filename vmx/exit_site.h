@@ -21,6 +21,12 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options);
  */
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause);
 
+/* Whether it is to be called for this exit. */
+static inline bool exit_has_site(struct cpu *cpu)
+{
+    return cpu->sites && !sites_skip(cpu->sites, cpu->vcpu.rip);
+}
+
 /* Where translated code is, for lib/address_space.h: written at `code`, executed at CODE_MAP. */
 extern char translated_code[TC_CODE];
 

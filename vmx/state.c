@@ -86,24 +86,39 @@ static inline __attribute__((always_inline)) void fetch_control_registers(struct
     (PART_RIP | PART_RSP | PART_RFLAGS | PART_INTERRUPTIBILITY | PART_CS_ACCESS | PART_SS_ACCESS | PART_CR0 |          \
      PART_CR3 | PART_CR4 | PART_DR7)
 
-void state_fetch_for_step(struct cpu *cpu)
+/* In one straight run; RIP and RFLAGS where `parts` has them. Nothing else is there. */
+static inline __attribute__((always_inline)) void fetch_step_parts(struct vcpu *v, u32 parts)
 {
-    struct vcpu *v = &cpu->vcpu;
-    if (v->have != PART_RIP) {
-        vcpu_need(v, EMUL_STEP_PARTS);
-        return;
-    }
-    v->rflags = vmread(VMCS_GUEST_RFLAGS);
+    if (parts & PART_RIP)
+        v->rip = vmread(VMCS_GUEST_RIP);
+    if (parts & PART_RFLAGS)
+        v->rflags = vmread(VMCS_GUEST_RFLAGS);
     v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
     v->seg[SEG_CS].access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
     v->seg[SEG_SS].access = (u32)vmread(VMCS_GUEST_SS_ACCESS);
     v->dr7 = vmread(VMCS_GUEST_DR7);
-    fetch_control_registers(cpu, PART_CR3);
+    fetch_control_registers(CONTAINER_OF(v, struct cpu, vcpu), PART_CR3);
     v->have = EMUL_STEP_PARTS;
 }
 
+void state_fetch_for_step(struct cpu *cpu)
+{
+    if (cpu->vcpu.have == PART_RIP)
+        fetch_step_parts(&cpu->vcpu, PART_RFLAGS);
+    else
+        vcpu_need(&cpu->vcpu, EMUL_STEP_PARTS);
+}
+
+/* What translated code asks for (emul/translated.c), which has RIP and RFLAGS or does not. */
+#define STEP_PARTS (EMUL_STEP_PARTS & ~(u32)(PART_RIP | PART_RFLAGS | PART_EFER))
+
 void state_fetch(struct vcpu *v, u32 parts)
 {
+    if ((parts & ~(u32)(PART_RIP | PART_RFLAGS | PART_EFER)) == STEP_PARTS &&
+        !(v->have & ~(u32)(PART_RIP | PART_RFLAGS))) {
+        fetch_step_parts(v, parts);
+        return;
+    }
     if (parts & PART_RIP)
         v->rip = vmread(VMCS_GUEST_RIP);
     if (parts & PART_RSP)
