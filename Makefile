@@ -35,7 +35,7 @@ RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
 # Without the passes that GCC 12 runs for size too, though they make this code larger.
 RING0_SMALL := -fno-jump-tables -fno-move-loop-invariants -fno-partial-inlining -fno-ipa-sra
-RING0_OPTIMIZE := -Oz $(RING0_SMALL) -fno-inline-functions-called-once -fno-tree-dominator-opts
+RING0_OPTIMIZE := -Oz $(RING0_SMALL) -fno-caller-saves -fno-tree-loop-im -fno-if-conversion -fno-inline-functions-called-once -fno-tree-dominator-opts
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
                -fno-strict-aliasing -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
@@ -44,8 +44,8 @@ OFFSETS := $(BUILD)/ring0/offsets.h
 # The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image); nothing is padded.
 HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c emul/step.c emul/cached.c emul/quick_run.c \
          emul/interp_mov.c emul/device_mmio.c emul/device_pio.c
-$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -O2 -mstringop-strategy=unrolled_loop \
-    -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
+RING0_FAST := -O2 -mstringop-strategy=unrolled_loop -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
+$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := $(RING0_FAST)
 # What every exit may come by, but is not HOT_C: without the instructions that -Oz trades for bytes.
 WARM_C := emul/access.c emul/decode.c emul/fetch.c emul/interp.c emul/interp_operand.c emul/interp_alu.c emul/interp_io.c \
           emul/interp_string.c emul/interp_run.c emul/device_apic.c emul/remember.c emul/guards.c emul/policy.c ept/ept_class.c \
@@ -54,6 +54,9 @@ WARM_C := emul/access.c emul/decode.c emul/fetch.c emul/interp.c emul/interp_ope
 $(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
 # With a table for its leaves.
 $(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os -mstringop-strategy=unrolled_loop
+
+# All constants go through it at start-up.
+$(BUILD)/ring0/boot/unpack.o: RING0_OPTIMIZE := $(RING0_FAST)
 
 # offsets.c files hold asm("->NAME value") lines: assembler offsets that the compiler worked out.
 define make_offsets
