@@ -53,7 +53,7 @@ struct report_boot {
     const char *version;
     const char *options; /* as given */
     const char *engine;
-    const char *flow; /* NULL: no clusters */
+    const char *flow;            /* NULL: no clusters */
     const char *guest;           /* "linux", "multiboot", "disk" */
     const char *cpu;             /* brand string */
     const char *const *features; /* useful ones that are there and used, by SDM name */
