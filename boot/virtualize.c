@@ -215,7 +215,8 @@ static void build_cpu(struct boot *boot, struct cpu *cpu)
     vmx_rdmsr_safe(MSR_BIOS_SIGN_ID, &cpu->microcode);
     /* ET is always 1; KVM, when it carries out a nested guest's write that clears it, shows it clear afterwards. */
     cpu->cr0_mask = CR0_PAGING | CR0_NE | CR0_ET;
-    cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE | CR4_PAGING;
+    /* OSXSAVE is shown by CPUID, whose answers are kept (vmx/answers.h). */
+    cpu->cr4_mask = ~cpu->cr4_allowed | CR4_VMXE | CR4_PAGING | CR4_OSXSAVE;
     if (!cpu->unrestricted)
         cpu->cr4_mask |= CR4_PCIDE;
 }

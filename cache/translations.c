@@ -169,3 +169,15 @@ struct translation *translations_publish(struct translations *t, const struct tr
     t->counts.made++;
     return place;
 }
+
+struct translation *translations_place(struct translations *t, u64 rip)
+{
+    static struct code_page never_written = {.state = CODE_PAGE_READ_ONLY};
+    struct translation *place = place_for(t, rip);
+    if (!place || (place->rip == rip && !place->piece_size))
+        return place;
+    if (place->rip != EMPTY)
+        translations_drop(t, place);
+    *place = (struct translation){.rip = EMPTY, .page = {&never_written}, .walk_index = TC_NO_WALK};
+    return place;
+}

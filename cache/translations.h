@@ -40,6 +40,7 @@ struct translation {
     u32 uses_to_compare; /* counts down from TC_COMPARE_AGAIN */
     u32 generation[TC_PAGES];
     u32 walk_index;                   /* see `entry` */
+    u32 epoch;                        /* the owner's: of an answer, which stands for no code */
     struct code_page *page[TC_PAGES]; /* the second: NULL if all is in one page */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
@@ -64,7 +65,7 @@ struct translation {
     u8 source[TC_SOURCE_MAX];
 };
 
-#define TC_KINDS 8
+#define TC_KINDS 12
 
 struct translations_counts {
     u64 made, lost_to_ring, lost_to_table, stale;
@@ -134,6 +135,12 @@ static inline const void *translations_executable(const struct translations *t, 
 {
     return t->executable + (piece - t->code);
 }
+
+/*
+ * A place in the table for what is found by `rip` but stands for no code: its owner fills it in. All that is about code
+ * says that nothing changed. NULL: the places are in use.
+ */
+struct translation *translations_place(struct translations *t, u64 rip);
 
 /*
  * Makes the pages read-only, then compares the guest's bytes with `source` of *made (SPEC 5.2), and takes it into the

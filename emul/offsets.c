@@ -53,6 +53,7 @@ void vcpu_offsets(void)
     TRANSLATION(walk_index, WALK_INDEX);
     TRANSLATION(page, PAGE);
     TRANSLATION(value, VALUE);
+    TRANSLATION(epoch, EPOCH);
     TRANSLATION(entry, ENTRY);
     TRANSLATION(length, LENGTH);
     TRANSLATION(kind, KIND);

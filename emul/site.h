@@ -20,6 +20,11 @@ struct site_skip {
     u32 left;
 };
 
+/* Exits by what they are, for counting: those of enum would_exit, and of those that are only answered (vmx/answers.h).
+ */
+enum site_kind { SITE_CPUID = WOULD_END, SITE_RDMSR, SITE_VMCALL, SITE_KINDS };
+_Static_assert((u32)SITE_KINDS <= (u32)TC_KINDS, "a count for each");
+
 /* What a guest CPU has for it. */
 struct sites {
     struct translations tc;

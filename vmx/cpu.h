@@ -36,6 +36,7 @@ enum chore {
     CHORE_CONSOLE = 4,       /* lines of a report wait to be sent, one in each exit */
     CHORE_DELAY = 8,         /* exit-delay= */
     CHORE_PERIOD = 16,       /* report=period: is a report due? */
+    CHORE_RUN = 64,          /* translated code is to be run: cpu->run */
     CHORE_ARMED = 32,        /* none: DR7 enables breakpoints, which entry.S does not look for */
 };
 
@@ -80,7 +81,8 @@ struct cpu {
     const void *code_table;
     u64 code_cr3;
     const void *code_cr3_table;
-    const void *run;     /* translated code to run instead of an entry; NULL: none */
+    u32 answers;         /* counts up when they end: vmx/answers.h */
+    const void *run;     /* translated code to run instead of an entry: CHORE_RUN */
     struct sites *sites; /* engine=translate, cluster; else NULL */
     struct tcache tcache;
     struct perf_guard perf;

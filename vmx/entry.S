@@ -258,6 +258,62 @@ vmx_check_alone_\name:
     run_translation \timed, vmx_exit_slow_\name
     .endm
 
+/*
+ * The same question as the last time, and nothing has changed that the answer hangs on (vmx/answers.h). The exit reason says
+ * what the instruction is, its length where it ends.
+ */
+    .macro check_answer name timed question
+    cmpq \question, T_EXPECT(%rcx)
+    jne vmx_exit_slow_\name
+    movl CPU_ANSWERS(%rsp), %eax
+    cmpl %eax, T_EPOCH(%rcx)
+    jne vmx_exit_slow_\name
+    read EXIT_INSTRUCTION_LENGTH %rax
+    cmpw %ax, T_LENGTH(%rcx)
+    jne vmx_exit_slow_\name
+    incq T_QUICK(%rcx)
+    .if \timed
+    count_time
+    .endif
+    movl T_VALUE(%rcx), %eax
+    movq %rax, VCPU_RAX(%rsp)
+    movl T_VALUE+24(%rcx), %edx
+    .endm
+
+    /* RIP goes on; 32 bits of it outside 64-bit code. */
+    .macro answered name
+    movq %rdx, VCPU_RDX(%rsp)
+    movzwl T_LENGTH(%rcx), %eax
+    addq T_RIP(%rcx), %rax
+    jmp vmx_code_end_\name
+    .endm
+
+    .macro answer_stub name timed
+    .globl vmx_check_cpuid_\name, vmx_check_rdmsr_\name, vmx_check_vmcall_\name
+vmx_check_cpuid_\name:
+    movl VCPU_RCX(%rsp), %eax
+    movl VCPU_RAX(%rsp), %edx
+    shlq $32, %rax
+    orq %rdx, %rax
+    check_answer \name, \timed, %rax
+    movl T_VALUE+8(%rcx), %ebx
+    movl T_VALUE+16(%rcx), %eax
+    movq %rax, VCPU_RCX(%rsp)
+    answered \name
+
+vmx_check_rdmsr_\name:
+    movl VCPU_RCX(%rsp), %eax
+    shlq $32, %rax
+    check_answer \name, \timed, %rax
+    answered \name
+
+vmx_check_vmcall_\name:
+    movl VCPU_RAX(%rsp), %eax
+    check_answer \name, \timed, %rax
+    movq VCPU_RDX(%rsp), %rdx
+    answered \name
+    .endm
+
     .macro exit_stub name timed
     .globl vmx_exit_\name
     .balign 64
@@ -351,6 +407,8 @@ vmx_code_again_\name:
     exit_stub plain, 0
     quick_stub timed, 1
     quick_stub plain, 0
+    answer_stub timed, 1
+    answer_stub plain, 0
 
 /* Called on the quick way. rcx = struct translation, kept; ZF: it must not be used. rax, rdx are changed. */
 vmx_compare:

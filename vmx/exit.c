@@ -119,22 +119,42 @@ static void flush_ept(struct cpu *cpu)
     }
 }
 
-/* Events and chores: rare, and out of line, so that the path without them keeps no registers. */
-static __attribute__((noinline)) void prepare_with_care(struct cpu *cpu)
+/* Translated code runs next, unless an event has to be delivered before the instruction that exited. */
+static const void *take_run(struct cpu *cpu)
+{
+    if (!(cpu->chores & CHORE_RUN))
+        return NULL;
+    cpu->chores &= ~(u32)CHORE_RUN;
+    if (cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))
+        return NULL;
+    flush_ept(cpu);
+    cpu->vcpu.dirty = 0;
+    return cpu->run;
+}
+
+/* Events, chores, translated code: out of line, so that the path without them keeps no registers. */
+static __attribute__((noinline)) const void *prepare_with_care(struct cpu *cpu)
 {
     do_chores(cpu);
+    const void *run = take_run(cpu);
+    if (run)
+        return run;
     event_deliver(cpu);
     flush_ept(cpu);
     state_write_back(cpu);
+    return NULL;
 }
 
-/* What every way back into the guest does last. Mostly all that is left is RIP, and flags. */
-static inline void prepare_entry(struct cpu *cpu)
+/*
+ * What every way back into the guest does last. Mostly all that is left is RIP, and flags. Returns the translated code
+ * to run instead; NULL: none.
+ */
+static inline const void *prepare_entry(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0)) {
-        prepare_with_care(cpu);
-    } else if (__builtin_expect((v->dirty | PART_RFLAGS) == (PART_RIP | PART_RFLAGS), 1)) {
+    if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0))
+        return prepare_with_care(cpu);
+    if (__builtin_expect((v->dirty | PART_RFLAGS) == (PART_RIP | PART_RFLAGS), 1)) {
         vmwrite(VMCS_GUEST_RIP, v->rip);
         if (v->dirty & PART_RFLAGS)
             vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
@@ -142,21 +162,7 @@ static inline void prepare_entry(struct cpu *cpu)
     } else {
         state_write_back(cpu);
     }
-}
-
-/* Translated code runs next, unless an event has to be delivered before the instruction that exited. */
-static const void *take_run(struct cpu *cpu)
-{
-    const void *run = cpu->run;
-    cpu->run = NULL;
-    if (__builtin_expect(cpu->chores | cpu->vm->ept.flush, 0)) {
-        do_chores(cpu);
-        flush_ept(cpu);
-        if (cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))
-            return NULL;
-    }
-    cpu->vcpu.dirty = 0;
-    return run;
+    return NULL;
 }
 
 const void *exit_handle(struct cpu *cpu)
@@ -179,13 +185,7 @@ const void *exit_handle(struct cpu *cpu)
     if (__builtin_expect(!handler, 0))
         exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
     handler(cpu);
-    if (cpu->run) {
-        const void *run = take_run(cpu);
-        if (run)
-            return run;
-    }
-    prepare_entry(cpu);
-    return NULL;
+    return prepare_entry(cpu);
 }
 
 void exit_finish(struct cpu *cpu)

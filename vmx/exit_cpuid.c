@@ -3,6 +3,7 @@
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
+#include "vmx/answers.h"
 #include "vmx/exit.h"
 #include "vmx/insn.h"
 #include "vmx/machine.h"
@@ -51,17 +52,22 @@ void exit_cpuid(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u32 leaf = (u32)v->gpr[RAX], subleaf = (u32)v->gpr[RCX], out[4];
-    struct cpuid_state state = state_for(cpu, cpuid_needs(&cpu->cpuid, leaf, subleaf));
+    u64 question = answer_question(ANSWER_CPUID, v->gpr);
+    u32 needs = cpuid_needs(&cpu->cpuid, leaf, subleaf);
+    struct cpuid_state state = state_for(cpu, needs);
     cpuid_answer(&cpu->cpuid, leaf, subleaf, &state, out);
     v->gpr[RAX] = out[0];
     v->gpr[RBX] = out[1];
     v->gpr[RCX] = out[2];
     v->gpr[RDX] = out[3];
+    if (cpu->sites && !(needs & CPUID_NEEDS_CODE_64))
+        answer_note(cpu, ANSWER_CPUID, question);
     exit_advance(cpu);
 }
 
 void exit_read_xsave_sizes(struct cpu *cpu)
 {
+    answers_end(cpu);
     if (!(read_cr4() & CR4_OSXSAVE))
         return;
     cpu->xsave_size = cpuid(0xd, 0).ebx;

@@ -9,6 +9,7 @@
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
+#include "vmx/answers.h"
 #include "vmx/exit.h"
 #include "vmx/insn.h"
 #include "vmx/machine.h"
@@ -148,8 +149,11 @@ void exit_rdmsr(struct cpu *cpu)
         vcpu_raise_code(v, VECTOR_GP, 0);
         return;
     }
+    u64 question = answer_question(ANSWER_RDMSR, v->gpr);
     v->gpr[RAX] = (u32)value;
     v->gpr[RDX] = value >> 32;
+    if (cpu->sites && msr_guard_is_constant(msr))
+        answer_note(cpu, ANSWER_RDMSR, question);
     exit_advance(cpu);
 }
 
@@ -158,6 +162,7 @@ void exit_wrmsr(struct cpu *cpu)
     struct vcpu *v = &cpu->vcpu;
     u32 msr = (u32)v->gpr[RCX];
     statistics_row(&cpu->statistics, exit_row_of_msr(msr, true));
+    answers_end(cpu);
     if (write_msr(cpu, msr, (u64)(u32)v->gpr[RDX] << 32 | (u32)v->gpr[RAX]))
         exit_advance(cpu);
     else

@@ -94,15 +94,21 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     note_cr3(cpu);
     cpu->statistics.hits[cpu->statistics.row]++;
     cpu->run = found->code;
+    cpu->chores |= CHORE_RUN;
     return true;
 }
 
 const u8 exit_site_rows[TC_KINDS] = {
-    [WOULD_NOT] = ROW_UNKNOWN,   [WOULD_IO_IN] = ROW_IO_IN,
-    [WOULD_IO_OUT] = ROW_IO_OUT, [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
-    [WOULD_MMIO] = ROW_MMIO,     [WOULD_DR] = EXIT_REASON_MOV_DR,
+    [WOULD_NOT] = ROW_UNKNOWN,
+    [WOULD_IO_IN] = ROW_IO_IN,
+    [WOULD_IO_OUT] = ROW_IO_OUT,
+    [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
+    [WOULD_MMIO] = ROW_MMIO,
+    [WOULD_DR] = EXIT_REASON_MOV_DR,
+    [SITE_CPUID] = EXIT_REASON_CPUID,
+    [SITE_RDMSR] = EXIT_REASON_RDMSR,
+    [SITE_VMCALL] = EXIT_REASON_VMCALL,
 };
-_Static_assert(WOULD_END <= TC_KINDS, "a row for each kind of exit");
 
 /* With timing=on entry.S has put them into their rows. */
 static void fold_quick(struct cpu *cpu, u32 kind, u64 count)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/counters.h"
 #include "lib/cpu.h"
+#include "vmx/answers.h"
 #include "vmx/exit.h"
 #include "vmx/hypercall.h"
 #include "vmx/reporting.h"
@@ -13,6 +14,9 @@ void exit_vmcall(struct cpu *cpu)
         vcpu_raise(v, VECTOR_UD);
         return;
     }
+    u64 question = answer_question(ANSWER_VMCALL, v->gpr);
     hypercall_perform(reporting_hypercalls(), v->gpr);
+    if (cpu->sites && v->gpr[RAX] == HYPERCALL_UNKNOWN_FUNCTION)
+        answer_note(cpu, ANSWER_VMCALL, question);
     exit_advance(cpu);
 }

@@ -149,6 +149,12 @@ static bool write_xss(struct cpu *cpu, u64 value)
     return true;
 }
 
+bool msr_guard_is_constant(u32 msr)
+{
+    return mtrr_is(msr) || msr == MSR_FEATURE_CONTROL || msr == MSR_EFER || msr == MSR_BIOS_SIGN_ID ||
+           msr == MSR_APIC_BASE;
+}
+
 bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value)
 {
     if (mtrr_is(msr))

@@ -6,6 +6,9 @@
 #include "vmx/cpu.h"
 
 /* False: #GP(0) for the guest. */
+/* Its value, as the guest reads it, changes by exits of this CPU only. */
+bool msr_guard_is_constant(u32 msr);
+
 bool msr_guard_read(struct cpu *cpu, u32 msr, u64 *value);
 bool msr_guard_write(struct cpu *cpu, u32 msr, u64 value);
 

@@ -21,6 +21,7 @@ void offsets(void)
     OFFSET(CPU_CHORES, chores);
     OFFSET(CPU_CODE_TABLE, code_table);
     OFFSET(CPU_CODE_CR3, code_cr3);
+    OFFSET(CPU_ANSWERS, answers);
     OFFSET(CPU_CODE_CR3_TABLE, code_cr3_table);
     OFFSET(CPU_STATISTICS_ROW, statistics.row);
     OFFSET(CPU_STATISTICS_ROWS, statistics.rows);

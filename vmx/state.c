@@ -6,6 +6,7 @@
 #include "emul/watch.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
+#include "vmx/answers.h"
 #include "vmx/caps.h"
 #include "vmx/insn.h"
 #include "vmx/paging_off.h"
@@ -114,7 +115,7 @@ void state_fetch_for_step(struct cpu *cpu)
 
 void state_fetch(struct vcpu *v, u32 parts)
 {
-    if ((parts & ~(u32)(PART_RIP | PART_RFLAGS | PART_EFER)) == STEP_PARTS &&
+    if (parts & PART_DR7 && (parts & ~(u32)(PART_RIP | PART_RFLAGS | PART_EFER)) == STEP_PARTS &&
         !(v->have & ~(u32)(PART_RIP | PART_RFLAGS))) {
         fetch_step_parts(v, parts);
         return;
@@ -139,11 +140,18 @@ void state_fetch(struct vcpu *v, u32 parts)
         fetch_rare(v, parts & -parts);
 }
 
+/* What entry.S has seen to be so it must see again. */
+static void code_world_changed(struct cpu *cpu)
+{
+    cpu->code_cr3 = CODE_CR3_NONE;
+    answers_end(cpu);
+}
+
 void state_set_cr0(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr0 = value;
     cpu->cr0_owned = value & cpu->cr0_mask;
-    cpu->code_cr3 = CODE_CR3_NONE;
+    code_world_changed(cpu);
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
 }
@@ -152,7 +160,7 @@ void state_set_cr4(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.cr4 = value;
     cpu->cr4_owned = value & cpu->cr4_mask;
-    cpu->code_cr3 = CODE_CR3_NONE;
+    code_world_changed(cpu);
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
 }
@@ -160,7 +168,7 @@ void state_set_cr4(struct cpu *cpu, u64 value)
 void state_set_efer(struct cpu *cpu, u64 value)
 {
     cpu->vcpu.efer = value;
-    cpu->code_cr3 = CODE_CR3_NONE;
+    code_world_changed(cpu);
     vmwrite(VMCS_GUEST_EFER, value);
     u32 entry = cpu->controls.vm_entry & ~(u32)VM_ENTRY_IA32E_GUEST;
     if (value & EFER_LMA)
