@@ -114,6 +114,16 @@ static bool port_is_allowed(const struct forming *f, const struct cluster_insn *
     return at == f->at || f->request->ports_free;
 }
 
+/*
+ * MOV DR is #GP but for CPL 0. What writes DR6 or DR7 may have to be left to an exit for its value: the first one would
+ * exit for ever.
+ */
+static bool debug_is_allowed(const struct forming *f, const struct cluster_insn *at)
+{
+    const struct operand *to = &at->insn.operand[0];
+    return !f->request->user && !(at == f->at && to->kind == OPERAND_DR && to->reg >= 6);
+}
+
 /* Sets the role. Returns WHY_END, or why it cannot be carried after all. */
 static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
 {
@@ -128,6 +138,8 @@ static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
         at->carry = CARRY_NOT;
         return WHY_GUARD;
     }
+    if (at->carry == CARRY_DEBUG && !debug_is_allowed(f, at))
+        at->carry = CARRY_NOT;
     if (at->carry == CARRY_DEBUG && request->policy->dr) {
         at->role = ROLE_STRONG;
         at->would = WOULD_DR;

@@ -86,6 +86,7 @@ struct cluster_request {
     enum code_size code_size;
     u32 max; /* instructions looked at: 1 (engine=translate) to CLUSTER_MAX */
     enum cluster_flow flow;
+    bool user;       /* CPL is not 0 */
     bool ports_free; /* CPL <= IOPL and not virtual-8086 mode, or real mode: the TSS bitmap is not asked */
     const struct policy *policy;
     const struct tracker *tracker; /* predicts which memory operands are in a trapped page; NULL: none is */

@@ -110,6 +110,7 @@ static void form(struct vcpu *v, struct sites *sites, const struct site_exit *ex
         .code_size = vcpu_code_size(v),
         .max = max,
         .flow = sites->flow,
+        .user = access_cpl(v) != 0,
         .ports_free = ports_are_free(v),
         .policy = &v->vm->policy,
         .tracker = &sites->tracker,

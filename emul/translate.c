@@ -319,14 +319,22 @@ static u32 memory_size(const struct insn *insn)
     return 0;
 }
 
+/* The first one is what exited; where a loop comes back to it, begin() has taken that one off. */
+static u32 would_be_avoided(const struct translator *t, const struct cluster_insn *at)
+{
+    return at == &t->cluster->at[0] && !at->joins ? WOULD_NOT : at->would;
+}
+
 /* ---- performed by the interpreter ---- */
 
 static void perform(struct translator *t, u32 index, u32 flags)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     struct performed *p = &t->performed[t->performed_count++];
-    *p = (struct performed){
-        .insn = at->insn, .rip = at->rip, .would = at->would, .flags_in_slot = !(flags & FLAGS_IN_VCPU)};
+    *p = (struct performed){.insn = at->insn,
+                            .rip = at->rip,
+                            .would = (u8)would_be_avoided(t, at),
+                            .flags_in_slot = !(flags & FLAGS_IN_VCPU)};
     emit_slot_set(&t->e, SLOT(frame.performed), (u64)p);
     emit_slot_unary(&t->e, SLOT_CALL, SLOT(frame.perform));
     emit_slot32_compare(&t->e, SLOT(frame.left), 0);
@@ -386,10 +394,9 @@ static void count(struct translator *t, const struct cluster_insn *at, u32 exten
     emit32(&t->e, (u64)&t->avoided[at->would]);
 }
 
-/* The first one is what exited; where a loop comes back to it, begin() has taken that one off. */
 static void count_avoided(struct translator *t, const struct cluster_insn *at)
 {
-    if ((at == &t->cluster->at[0] && !at->joins) || at->role == ROLE_FILLER)
+    if (!would_be_avoided(t, at))
         return;
     flags_save(t);
     count(t, at, 0);

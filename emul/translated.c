@@ -125,6 +125,9 @@ void translated_perform(struct vcpu *v)
     ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
     frame->left = !done || asks_for_care(v) || is_stale(v);
-    if (!frame->left)
+    /* Translated code knows where it is; of an instruction that was not completed nobody else would say it. */
+    if (frame->left)
+        vcpu_dirty(v, PART_RIP);
+    else
         v->dirty &= ~(u32)PART_RIP;
 }
