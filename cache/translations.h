@@ -22,7 +22,7 @@
 #define TC_WALK 4
 #define TC_NO_WALK (~0u)
 
-#define TC_SOURCE_MAX 192 /* bytes of guest code that a translation stands for, at most */
+#define TC_SOURCE_MAX 256 /* bytes of guest code that a translation stands for, at most */
 
 /* Supervisor code is compared on every so many uses (SPEC 5.3). */
 #define TC_COMPARE_AGAIN 64

@@ -193,12 +193,14 @@ static void note(struct forming *f, u32 i, u32 *gap)
         f->gap_end = i;
 }
 
+/* `max` instructions downstream of the last one that exits. */
 static void look_ahead(struct forming *f, u32 max)
 {
+    u32 limit = max;
     u64 rip = f->request->rip, furthest = 0; /* the furthest place that some jump leads to */
     u32 gap = 0;
 
-    for (f->why = WHY_LIMIT; f->seen < max; f->seen++) {
+    for (f->why = WHY_LIMIT; f->seen < limit; f->seen++) {
         struct cluster_insn *at = &f->at[f->seen];
         enum cluster_why why = look_at(f, at, rip);
         if (why != WHY_END) {
@@ -206,6 +208,8 @@ static void look_ahead(struct forming *f, u32 max)
             return;
         }
         note(f, f->seen, &gap);
+        if (at->role != ROLE_FILLER)
+            limit = (u32)min_u64(f->seen + max, CLUSTER_MAX);
         rip += at->insn.length;
         if (at->carry != CARRY_JUMP)
             continue;

@@ -84,7 +84,8 @@ enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS };
 struct cluster_request {
     u64 rip; /* of the instruction that exited */
     enum code_size code_size;
-    u32 max; /* instructions looked at: 1 (engine=translate) to CLUSTER_MAX */
+    /* Instructions looked at downstream of each that exits, in all CLUSTER_MAX: 1 (engine=translate) to CLUSTER_MAX */
+    u32 max;
     enum cluster_flow flow;
     bool user;       /* CPL is not 0 */
     bool ports_free; /* CPL <= IOPL and not virtual-8086 mode, or real mode: the TSS bitmap is not asked */
@@ -101,7 +102,7 @@ struct cluster_request {
 
 /*
  * Fills *cluster. The first instruction is always in it; its carry is CARRY_NOT when it cannot be translated at all
- * (`why` says the reason). Reads at most `max` instructions, each once.
+ * (`why` says the reason). Reads each instruction once.
  */
 void cluster_form(const struct cluster_request *request, struct cluster *cluster);
 
