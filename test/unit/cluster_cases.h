@@ -505,14 +505,13 @@ static const struct cluster_case cluster_cases[] = {
         .code_size = CODE_32,
         .flow = CLUSTER_LOOPS,
         .max = 4,
-        .code = "e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 e6 80 "
-                "e6 80 e6 80 e6 80 e6 80",
+        .code = "e6 80 90 90 e6 80 90 90 90 e6 80",
         .seen = {{0, TRACK_PORT, 0x80}},
         .text = " 0  strong port      out 80, al                       ; port 80\n"
-                " 1  strong port      out 80, al                       ; port 80\n"
-                " 2  strong port      out 80, al                       ; port 80\n"
+                " 1         registers nop\n"
+                " 2         registers nop\n"
                 " 3  strong port      out 80, al                       ; port 80\n"
-                "4 instructions, 4 would exit; the limit of instructions\n",
+                "4 instructions, 2 would exit; nothing downstream exits\n",
     },
     {
         .name = "complete",
