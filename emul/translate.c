@@ -247,7 +247,8 @@ static struct layout layout_of(const struct insn *insn)
 
 static void emit_prefixes(struct translator *t, const struct insn *insn, const struct layout *l, u8 rex)
 {
-    if (insn->operand_size == 2)
+    bool fence = insn->op >= OP_LFENCE && insn->op <= OP_SFENCE; /* with 66 these are other instructions */
+    if (insn->operand_size == 2 && !fence)
         emit8(&t->e, 0x66);
     if (l->rep)
         emit8(&t->e, l->rep);
