@@ -99,7 +99,7 @@ u8 *translations_room(struct translations *t)
             continue;
         }
         in_the_way->uses = in_the_way->hits + in_the_way->quick;
-        t->next = in_the_way->piece + in_the_way->piece_size;
+        t->next = in_the_way->piece + (u32)align_up(in_the_way->piece_size, 64);
         passed++;
     }
     if (t->next + TC_PIECE_MAX > TC_CODE)

@@ -52,6 +52,7 @@ struct translation {
     /* What only slow ways and reports need */
     u64 rip_offset;         /* `rip` less the base of CS */
     bool needs_rsp;         /* before it runs, v->gpr[RSP] must be there */
+    bool ports_free;        /* it has ports behind its first instruction, whose permission nobody asks for */
     u8 kind;                /* of the exit: below TC_KINDS, for whoever counts */
     u8 count, exiting, why; /* of the cluster: emul/cluster.h */
     u16 length, first;      /* bytes of guest code in all, and in the first page */

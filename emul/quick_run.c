@@ -8,10 +8,12 @@
 #include "emul/device_apic.h"
 #include "emul/quick.h"
 
+#define DR7_GENERAL_DETECT BIT(13) /* MOV DR is #DB */
+
 bool quick_runs(const struct vcpu *v)
 {
     u64 flags = v->rflags & (RFLAGS_AC | RFLAGS_RF | RFLAGS_TF);
-    u64 armed = v->dr7 & WATCH_ENABLES;
+    u64 armed = v->dr7 & (WATCH_ENABLES | DR7_GENERAL_DETECT);
     return !(flags | armed | (v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)));
 }
 

@@ -20,6 +20,14 @@ static u64 linear_rip(struct vcpu *v)
     return (u32)(v->seg[SEG_CS].base + v->rip);
 }
 
+/* SDM "I/O Privilege Level": whether the TSS bitmap is not asked. */
+static bool ports_are_free(struct vcpu *v)
+{
+    if (!vcpu_protected(v))
+        return true;
+    return !(v->rflags & RFLAGS_VM) && access_cpl(v) <= (v->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
 /* ---- looking up ---- */
 
 enum code_state {
@@ -64,6 +72,8 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
     if (!found || found->reason != exit->reason || found->mode != v->seg[SEG_CS].access ||
         found->rip_offset != v->rip || ((found->expect ^ exit->detail) & found->expect_mask) || !quick_runs(v))
         return NULL;
+    if (found->ports_free && !ports_are_free(v))
+        return NULL;
     walk_memo_begin(v, &v->vm->ept);
     enum code_state state = state_of(v, &sites->tc, found);
     if (state == CODE_CHANGED)
@@ -93,14 +103,6 @@ static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
     v->event = event;
     v->cr2 = cr2;
     return status == EMUL_DONE;
-}
-
-/* SDM "I/O Privilege Level": whether the TSS bitmap is not asked. */
-static bool ports_are_free(struct vcpu *v)
-{
-    if (!vcpu_protected(v))
-        return true;
-    return !(v->rflags & RFLAGS_VM) && access_cpl(v) <= (v->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
 }
 
 static void form(struct vcpu *v, struct sites *sites, const struct site_exit *exit, u32 max)
@@ -216,6 +218,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .reason = exit->reason,
         .mode = v->seg[SEG_CS].access,
         .needs_rsp = uses_rsp(cluster),
+        .ports_free = cluster->count > 1 && ports_are_free(v),
         .count = (u8)cluster->count,
         .exiting = (u8)cluster->exiting,
         .why = (u8)cluster->why,

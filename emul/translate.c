@@ -226,13 +226,15 @@ static bool is_legacy_prefix(u8 byte)
 static struct layout layout_of(const struct insn *insn)
 {
     struct layout l = {0};
-    while (is_legacy_prefix(insn->bytes[l.opcode])) {
-        if (insn->bytes[l.opcode] >= 0xf2)
-            l.rep = insn->bytes[l.opcode];
-        l.opcode++;
+    for (;; l.opcode++) {
+        u8 byte = insn->bytes[l.opcode];
+        bool rex = insn->code_size == CODE_64 && (byte & 0xf0) == 0x40;
+        if (!rex && !is_legacy_prefix(byte))
+            break;
+        l.rex = rex ? byte : 0; /* one that is not right before the opcode is lost */
+        if (byte >= 0xf2)
+            l.rep = byte;
     }
-    if (insn->code_size == CODE_64 && (insn->bytes[l.opcode] & 0xf0) == 0x40)
-        l.rex = insn->bytes[l.opcode++];
     static const u8 opcode_bytes[] = {1, 2, 3, 3};
     l.modrm = l.opcode + opcode_bytes[insn->map & 3];
     l.rest = l.modrm;
@@ -245,7 +247,8 @@ static struct layout layout_of(const struct insn *insn)
 
 static void emit_prefixes(struct translator *t, const struct insn *insn, const struct layout *l, u8 rex)
 {
-    if (insn->operand_size == 2)
+    bool fence = insn->op >= OP_LFENCE && insn->op <= OP_SFENCE; /* with 66 these are other instructions */
+    if (insn->operand_size == 2 && !fence)
         emit8(&t->e, 0x66);
     if (l->rep)
         emit8(&t->e, l->rep);
