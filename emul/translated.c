@@ -110,6 +110,15 @@ static bool asks_for_care(const struct vcpu *v)
            v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || v->dirty & PART_PENDING_DEBUG;
 }
 
+/*
+ * A command to the LAPIC (the ICR is no line's) may interrupt this CPU at once: two of them behind each other would become
+ * one interrupt if the guest did not run in between.
+ */
+static bool may_interrupt(const struct vcpu *v, const struct performed *p)
+{
+    return p->would == WOULD_APIC && v->rflags & RFLAGS_IF;
+}
+
 void translated_perform(struct vcpu *v)
 {
     struct code_frame *frame = &v->frame;
@@ -124,7 +133,7 @@ void translated_perform(struct vcpu *v)
     bool done = status == EMUL_DONE;
     ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
-    frame->left = !done || asks_for_care(v) || is_stale(v);
+    frame->left = !done || asks_for_care(v) || may_interrupt(v, p) || is_stale(v);
     /* Translated code knows where it is; of an instruction that was not completed nobody else would say it. */
     if (frame->left)
         vcpu_dirty(v, PART_RIP);
