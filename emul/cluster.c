@@ -234,13 +234,16 @@ static void aim(struct forming *f)
 
 /*
  * Whether a jump back is to be followed (SPEC 6.4): in each round something exits for sure, before the first control
- * flow. A first instruction whose port permission the processor has checked is not performed a second time.
+ * flow. A first instruction whose port permission the processor has checked is not performed a second time; nor one
+ * that the interpreter performs, which may not complete the first time, when it counts as the exit.
  */
 static bool returns_to_exit(const struct forming *f, u32 target)
 {
     u64 from = ~0ull << target, jumps = f->jumps & from;
 
     if (target == 0 && !f->request->ports_free && is_port(&f->at[0].insn))
+        return false;
+    if (target == 0 && f->at[0].carry == CARRY_PERFORM)
         return false;
     return f->exiting & from & ((jumps & -jumps) - 1);
 }

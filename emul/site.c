@@ -5,6 +5,7 @@
 #include "emul/quick_run.h"
 #include "emul/remember.h"
 #include "emul/step.h"
+#include "emul/translated.h"
 #include "lib/string.h"
 
 void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable)
@@ -38,13 +39,9 @@ enum code_state {
 
 static enum code_state state_of(struct vcpu *v, struct translations *t, struct translation *found)
 {
-    struct place_of_code place;
-    enum code_size code_size = vcpu_code_size(v);
     if (!translation_is_fresh(found))
         return CODE_CHANGED;
-    if (!remember_walk(v, code_size, 0, &place) || place.at.at != found->gpa[0].at)
-        return CODE_ELSEWHERE;
-    if (found->page[1] && (!remember_walk(v, code_size, found->first, &place) || place.at.at != found->gpa[1].at))
+    if (!translated_is_there(v, found))
         return CODE_ELSEWHERE;
     bool compare = translation_must_compare(found) || access_cpl(v) == 3 || found->uses_to_compare <= 1;
     found->uses_to_compare = compare ? TC_COMPARE_AGAIN : found->uses_to_compare - 1;

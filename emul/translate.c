@@ -346,17 +346,26 @@ static void perform(struct translator *t, u32 index, u32 flags)
 
 /* ---- memory ---- */
 
-/* The line for this operand: that of an earlier one that looks the same, a new one, or the last. */
+#define NO_LINE CODE_LINES
+
+/*
+ * The line for this operand: that of an earlier one that looks the same, or a new one. When all are taken, one that is
+ * for the same size and kind of access will do; NO_LINE: there is none.
+ */
 static u32 line_for(struct translator *t, const struct cluster_insn *at)
 {
     const struct memory_operand *memory = &at->insn.memory;
     struct code_line_key key = {memory->base, memory->index, (u8)memory_size(&at->insn),
                                 (u8)(translate_writes_memory(&at->insn) << 1 | (at->role == ROLE_WEAK))};
-    for (u32 i = 0; i < t->lines; i++)
+    u32 kin = NO_LINE;
+    for (u32 i = 0; i < t->lines; i++) {
         if (!memcmp(&t->line_key[i], &key, sizeof(key)))
             return i;
+        if (t->line_key[i].size == key.size && t->line_key[i].kind == key.kind)
+            kin = i;
+    }
     if (t->lines == CODE_LINES)
-        return CODE_LINES - 1;
+        return kin;
     t->line_key[t->lines] = key;
     return t->lines++;
 }
@@ -823,6 +832,14 @@ static void registers_only(struct translator *t, u32 index)
     flags_after(t, insn);
 }
 
+static void perform_instead(struct translator *t, u32 index)
+{
+    t->failed |= t->request->alone || t->cluster->at[index].carry == CARRY_NOT;
+    flags_save(t);
+    perform(t, index, t->flags);
+    t->flags = FLAGS_IN_VCPU | FLAGS_IN_SLOT;
+}
+
 static void carry(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
@@ -840,6 +857,8 @@ static void carry(struct translator *t, u32 index)
             break;
         if (t->request->alone)
             t->failed = true;
+        else if (line_for(t, at) == NO_LINE)
+            perform_instead(t, index);
         else
             memory_through_line(t, index);
         break;
@@ -853,10 +872,7 @@ static void carry(struct translator *t, u32 index)
         debug_register(t, index);
         break;
     default:
-        t->failed |= t->request->alone || at->carry == CARRY_NOT;
-        flags_save(t);
-        perform(t, index, t->flags);
-        t->flags = FLAGS_IN_VCPU | FLAGS_IN_SLOT;
+        perform_instead(t, index);
         break;
     }
 }

@@ -4,6 +4,8 @@
 #include "emul/access.h"
 #include "emul/device_apic.h"
 #include "emul/emul.h"
+#include "emul/perform.h"
+#include "emul/remember.h"
 
 #define FLAGS_STATUS_BITS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
@@ -35,15 +37,38 @@ static bool is_own(const struct translation *running, u64 page)
     return false;
 }
 
-static bool maps_own(const struct translation *running, const void *host)
+bool translated_is_there(struct vcpu *v, const struct translation *t)
 {
-    for (u32 i = 1; i < TC_WALK; i++)
-        if (!(((u64)running->entry[i] ^ (u64)host) & PAGE_MASK))
-            return true;
-    return false;
+    struct place_of_code place;
+    enum code_size code_size = vcpu_code_size(v);
+    u64 rip = v->rip;
+    v->rip = t->rip_offset;
+    bool there = remember_walk(v, code_size, 0, &place) && place.at.at == t->gpa[0].at;
+    if (there && t->page[1])
+        there = remember_walk(v, code_size, t->first, &place) && place.at.at == t->gpa[1].at;
+    v->rip = rip;
+    return there;
 }
 
-static bool may_fill(const struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
+/* Whether `host` is in one of the tables by which code at `linear` is reached; true also where that is not known. */
+static bool maps(struct vcpu *v, u64 linear, const u8 *host)
+{
+    const struct walk_memo_line *walk = walk_memo_find(v, linear, WALK_FETCH, access_cpl(v));
+    if (!walk && translated_is_there(v, v->frame.running))
+        walk = walk_memo_find(v, linear, WALK_FETCH, access_cpl(v));
+    for (u32 i = 0; walk && i < WALK_MEMO_ENTRIES; i++)
+        if (!(((u64)walk->entry[i] ^ (u64)host) & PAGE_MASK))
+            return true;
+    return !walk;
+}
+
+static bool maps_own(struct vcpu *v, const u8 *host)
+{
+    const struct translation *running = v->frame.running;
+    return maps(v, running->rip, host) || (running->page[1] && maps(v, running->rip + running->first, host));
+}
+
+static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
 {
     const struct translation *running = v->frame.running;
     if (!walk->touch || request.trapped != (walk->class == EPT_CLASS_TRAPPED))
@@ -51,7 +76,7 @@ static bool may_fill(const struct vcpu *v, const struct walk_memo_line *walk, st
     if (!request.write || walk->class != EPT_CLASS_RAM)
         return true;
     return !ept_write_protected(&v->vm->ept, gpa(walk->page)) && !is_own(running, walk->page) &&
-           !maps_own(running, walk->touch);
+           !maps_own(v, walk->touch);
 }
 
 /* A walk that is not remembered, or no longer true: walks, and remembers. NULL: it faults, or is not of that kind. */
@@ -94,10 +119,12 @@ void translated_reach(struct vcpu *v)
             .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
 }
 
-/* Code that the running cluster was made from has changed, or may have. */
-static bool is_stale(const struct vcpu *v)
+/* Code that the running cluster was made from has changed, or may have, or is no longer where RIP leads to. */
+static bool is_stale(struct vcpu *v, const struct insn *insn)
 {
     const struct translation *running = v->frame.running;
+    if ((v->cr0 & CR0_PG) && insn_touches_memory(insn) && !translated_is_there(v, running))
+        return true;
     if (!translation_is_fresh(running))
         return true;
     return translation_must_compare(running) && !translation_same(running);
@@ -133,7 +160,7 @@ void translated_perform(struct vcpu *v)
     bool done = status == EMUL_DONE;
     ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
-    frame->left = !done || asks_for_care(v) || may_interrupt(v, p) || is_stale(v);
+    frame->left = !done || asks_for_care(v) || may_interrupt(v, p) || is_stale(v, &p->insn);
     /* Translated code knows where it is; of an instruction that was not completed nobody else would say it. */
     if (frame->left)
         vcpu_dirty(v, PART_RIP);

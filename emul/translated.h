@@ -11,6 +11,10 @@
  */
 void translated_init(struct vcpu *v, const struct code_frame *ends);
 
+/* Whether RIP still leads to the code that `t` was made from. EMUL_STEP_PARTS are there, walk_memo_begin() was called.
+ */
+bool translated_is_there(struct vcpu *v, const struct translation *t);
+
 /* Fills the line that v->frame.request names for v->frame.linear; its limit is 0 where that is not for a line. */
 void translated_reach(struct vcpu *v);
 
