@@ -48,8 +48,12 @@ void device_port_write(struct vcpu *v, u16 port, u32 size, u32 value)
         vm->device_counts.denied_port_writes++;
         return;
     }
-    if (verdict == GUARD && !pass_guard(vm, port, size, value))
-        return;
+    if (verdict == GUARD) {
+        u32 guest = value;
+        value = guard_port_value(&vm->guards, port, size, value);
+        if (!pass_guard(vm, port, size, guest))
+            return;
+    }
     vm->machine->port_out(port, size, value);
     if (vm->machine->port_written)
         vm->machine->port_written(port, size, value);

@@ -12,6 +12,7 @@
 #define RESET_CPU 0x04  /* port 0xcf9 */
 #define FAST_RESET 0x01 /* port 0x92 */
 #define LINE_RESET 0x01 /* 8042 output port and pulse mask: active low */
+#define GATE_A20 0x02   /* port 0x92 and the 8042's output port */
 #define KEYBOARD_WRITE_OUTPUT_PORT 0xd1
 #define KEYBOARD_PULSE 0xf0 /* 0xf0 to 0xff: pulses the lines whose bits are clear */
 
@@ -154,6 +155,15 @@ enum guard_verdict guard_port_write(struct guards *guards, u16 port, u32 size, u
             verdict = byte;
     }
     return verdict;
+}
+
+u32 guard_port_value(const struct guards *guards, u16 port, u32 size, u32 value)
+{
+    for (u32 i = 0; i < size; i++)
+        if (port + i == PORT_SYSTEM_CONTROL_A ||
+            (port + i == PORT_KEYBOARD_DATA && guards->keyboard_writes_output_port))
+            value |= (u32)GATE_A20 << (8 * i);
+    return value;
 }
 
 u32 guard_port_read(struct guards *guards, u16 port, u32 size, u32 value)

@@ -78,6 +78,13 @@ void guards_init(struct guards *guards, const struct guard_config *config);
  */
 enum guard_verdict guard_port_write(struct guards *guards, u16 port, u32 size, u32 value, enum end_cause *cause);
 
+/*
+ * What is to be written in its place: with the A20 gate open. In VMX operation the processor does not look at A20M#
+ * (SDM "Restrictions on VMX Operation"), so this changes nothing there; an emulator that does look would take every
+ * other MiB from Exeunt, too. To be asked before guard_port_write(), which forgets what the 8042 waits for.
+ */
+u32 guard_port_value(const struct guards *guards, u16 port, u32 size, u32 value);
+
 /* What a read of `size` bytes at `port` gave, as the guest is to see it: sets WAK_STS after a refused sleep. */
 u32 guard_port_read(struct guards *guards, u16 port, u32 size, u32 value);
 

@@ -210,9 +210,22 @@ static void test_names(void **state)
     assert_string_equal(end_cause_name((enum end_cause) - 1), "unknown");
 }
 
+/* The A20 gate stays open, whatever the guest writes; all else is what it wrote. */
+static void a20_stays_open(void **state)
+{
+    enum end_cause cause;
+    guards_init(&guards, &(struct guard_config){.reset_port = 0});
+    assert_int_equal(guard_port_value(&guards, 0x92, 1, 0x01), 0x03);
+    assert_int_equal(guard_port_value(&guards, 0x91, 2, 0x0011), 0x0211);
+    assert_int_equal(guard_port_value(&guards, 0x60, 1, 0xdd), 0xdd);
+    assert_int_equal(guard_port_write(&guards, 0x64, 1, 0xd1, &cause), GUARD_PERFORM);
+    assert_int_equal(guard_port_value(&guards, 0x60, 1, 0xdd), 0xdf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a20_stays_open),
         cmocka_unit_test_setup(test_sleep, setup),
         cmocka_unit_test_setup(test_sleep_refused, setup),
         cmocka_unit_test_setup(test_pretended_wake, setup),
