@@ -3,15 +3,13 @@
 
 #include "lib/string.h"
 
-#define EMPTY (~0ull)
-
 void translations_init(struct translations *t, struct coherence *coherence, void *code, const void *executable)
 {
     t->coherence = coherence;
     t->code = code;
     t->executable = executable;
     for (u32 i = 0; i < TRANSLATIONS; i++)
-        t->table[i] = (struct translation){.rip = EMPTY};
+        t->table[i] = (struct translation){.rip = TC_EMPTY};
 }
 
 void translation_settle(struct translations *t, struct translation *translation)
@@ -31,7 +29,7 @@ void translation_settle(struct translations *t, struct translation *translation)
 void translations_drop(struct translations *t, struct translation *translation)
 {
     translation_settle(t, translation);
-    translation->rip = EMPTY;
+    translation->rip = TC_EMPTY;
     translation->piece_size = 0;
 }
 
@@ -122,7 +120,7 @@ static struct translation *place_for(struct translations *t, u64 rip)
     if (own)
         return own;
     for (struct translation *place = first; place < first + 2; place++) {
-        if (place->rip == EMPTY)
+        if (place->rip == TC_EMPTY)
             return place;
         if (is_cold(place))
             cold = place;
@@ -153,7 +151,7 @@ struct translation *translations_publish(struct translations *t, const struct tr
     struct translation *place = place_for(t, made->rip);
     if (!place)
         return NULL;
-    if (place->rip != EMPTY)
+    if (place->rip != TC_EMPTY)
         translations_drop(t, place);
     *place = *made;
     place->piece = t->next;
@@ -176,8 +174,8 @@ struct translation *translations_place(struct translations *t, u64 rip)
     struct translation *place = place_for(t, rip);
     if (!place || (place->rip == rip && !place->piece_size))
         return place;
-    if (place->rip != EMPTY)
+    if (place->rip != TC_EMPTY)
         translations_drop(t, place);
-    *place = (struct translation){.rip = EMPTY, .page = {&never_written}, .walk_index = TC_NO_WALK};
+    *place = (struct translation){.rip = TC_EMPTY, .page = {&never_written}, .walk_index = TC_NO_WALK};
     return place;
 }

@@ -102,6 +102,13 @@ static inline struct translation *translations_find(struct translations *t, u64 
     return found->rip == rip ? found : NULL;
 }
 
+#define TC_EMPTY (~0ull)
+
+static inline bool translation_is_there(const struct translation *t)
+{
+    return t->rip != TC_EMPTY;
+}
+
 /* Whether its pages were not written since it was made. */
 static inline bool translation_is_fresh(const struct translation *t)
 {

@@ -120,8 +120,8 @@
     jne 3f
 1:  cmpl %eax, T_REASON(%rcx)
     jne \miss
-    cmpl $0, CPU_CHORES(%rsp)
-    jne \miss
+    testl $~CHORE_PERIOD, CPU_CHORES(%rsp) /* the preemption timer sees to that one */
+    jnz \miss
     read GUEST_CS_ACCESS %rax
     cmpl %eax, T_MODE(%rcx)
     jne \miss

@@ -127,7 +127,8 @@ void exit_site_fold(struct cpu *cpu)
         return;
     struct translations *tc = &cpu->sites->tc;
     for (u32 i = 0; i < TRANSLATIONS; i++)
-        translation_settle(tc, &tc->table[i]);
+        if (translation_is_there(&tc->table[i]))
+            translation_settle(tc, &tc->table[i]);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
         if (kind != WOULD_NOT)
             cpu->statistics.avoided[exit_site_rows[kind]] += tc->avoided[kind];

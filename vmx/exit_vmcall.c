@@ -3,6 +3,7 @@
 #include "lib/cpu.h"
 #include "vmx/answers.h"
 #include "vmx/exit.h"
+#include "vmx/exit_site.h"
 #include "vmx/hypercall.h"
 #include "vmx/reporting.h"
 
@@ -14,6 +15,8 @@ void exit_vmcall(struct cpu *cpu)
         vcpu_raise(v, VECTOR_UD);
         return;
     }
+    if ((u32)v->gpr[RAX] - HYPERCALL_RESET <= HYPERCALL_COUNTER - HYPERCALL_RESET)
+        exit_site_fold(cpu);
     u64 question = answer_question(ANSWER_VMCALL, v->gpr);
     hypercall_perform(reporting_hypercalls(), v->gpr);
     if (cpu->sites && v->gpr[RAX] == HYPERCALL_UNKNOWN_FUNCTION)

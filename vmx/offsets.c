@@ -27,6 +27,7 @@ void offsets(void)
     OFFSET(CPU_STATISTICS_ROWS, statistics.rows);
     OFFSET(CPU_STATISTICS_GUEST, statistics.guest);
     OFFSET(CPU_STATISTICS_ACCOUNTED, statistics.accounted);
+    CONSTANT(CHORE_PERIOD, CHORE_PERIOD);
     CONSTANT(TALLY_SIZE, sizeof(struct tally));
     CONSTANT(TALLY_COUNT, offsetof(struct tally, count));
     CONSTANT(TALLY_MIN, offsetof(struct tally, min));

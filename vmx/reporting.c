@@ -126,7 +126,6 @@ static u64 counter(void *context, enum hypercall_counter index)
     if (vmx_ops_read((u32)index - HYPERCALL_COUNTER_COUNT, &count))
         return count;
     struct cpu *cpu = host_cpu();
-    exit_site_fold(cpu);
     struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
     switch (index) {
     case HYPERCALL_EXITS:

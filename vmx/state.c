@@ -102,6 +102,12 @@ static inline __attribute__((always_inline)) void fetch_step_parts(struct vcpu *
     v->have = EMUL_STEP_PARTS;
 }
 
+/* Out of line, so that state_fetch() keeps no registers for it. */
+static __attribute__((noinline)) void fetch_step_parts_at_once(struct vcpu *v, u32 parts)
+{
+    fetch_step_parts(v, parts);
+}
+
 void state_fetch_for_step(struct cpu *cpu)
 {
     if (cpu->vcpu.have == PART_RIP)
@@ -117,7 +123,7 @@ void state_fetch(struct vcpu *v, u32 parts)
 {
     if (parts & PART_DR7 && (parts & ~(u32)(PART_RIP | PART_RFLAGS | PART_EFER)) == STEP_PARTS &&
         !(v->have & ~(u32)(PART_RIP | PART_RFLAGS))) {
-        fetch_step_parts(v, parts);
+        fetch_step_parts_at_once(v, parts);
         return;
     }
     if (parts & PART_RIP)
