@@ -235,6 +235,10 @@ FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_OBJS := $(PURE:%.c=$(BUILD)/fuzz/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
 FAST_FLAGS := -std=gnu11 -O2 -I. -DEXEUNT_HOST $(WARN)
 FAST_OBJS := $(PURE:%.c=$(BUILD)/fast/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
+CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
+# Handlers that test/fuzz/cluster_flags.h stands around.
+CLUSTER_WRAPPED := shift shift_double bit_scan bit_count multiply
+CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=interp_%)
 ZYDIS_C := test/fuzz/decode_zydis.c test/fuzz/decode_compare.c
 SECONDS ?= 60
 
@@ -263,11 +267,15 @@ $(BUILD)/fast/test_cached: test/unit/test_cached.c $(FAST_OBJS)
 	@echo "  cc $@"
 	$(Q)$(CC) $(FAST_FLAGS) -MMD -MF $@.d $< $(FAST_OBJS) -lcmocka -o $@
 
+$(BUILD)/fast/clusters: test/fuzz/clusters.c $(FAST_OBJS) $(CLUSTER_S)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) -MMD -MF $@.d $< $(FAST_OBJS) $(CLUSTER_LINK) -o $@
+
 $(BUILD)/fast/decode_zydis: $(ZYDIS_C) $(FAST_OBJS)
 	@echo "  cc $@"
 	$(Q)$(CC) $(FAST_FLAGS) $(ZYDIS_C) $(FAST_OBJS) -lZydis -o $@
 
-proofs: $(BUILD)/fast/native $(BUILD)/fast/decode_zydis $(BUILD)/fast/test_cached
+proofs: $(BUILD)/fast/native $(BUILD)/fast/decode_zydis $(BUILD)/fast/test_cached $(BUILD)/fast/clusters
 
 fuzz:
 	@tools/install-deps fuzz

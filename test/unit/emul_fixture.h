@@ -25,6 +25,11 @@
 #define TRAPPED_BASE 0xd0001000ull
 #define POOL_PAGES 64
 
+/* Between a guest and the next: where the next one's struct vcpu is used as a stack pointer. */
+#ifndef HOST_STACK
+#define HOST_STACK 16
+#endif
+
 enum guest_mode { MODE_REAL, MODE_V86, MODE_16, MODE_32, MODE_COMPAT, MODE_64 };
 
 struct test_guest {
@@ -45,6 +50,7 @@ struct test_guest {
     u64 tsc_aux;
     u64 dr[4];
     u8 nothing[PAGE_SIZE]; /* what is at addresses where there is nothing */
+    u8 stack[HOST_STACK] __attribute__((aligned(128)));
 };
 
 /* Tests that hold two guests against each other define HOST_GUESTS; host_guest is the one that host_guest_now names. */
