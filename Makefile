@@ -168,6 +168,16 @@ $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@echo "  cc $<"
 	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
+# With a trampoline for translated code, and handlers around the interpreter's: test/fuzz/cluster_flags.h.
+CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
+CLUSTER_WRAPPED := shift shift_double bit_scan bit_count multiply
+CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=interp_%)
+
+$(BUILD)/host/test_translate: test/unit/test_translate.c $(BUILD)/host/libexeunt.a $(CLUSTER_S)
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(CLUSTER_LINK) $(BUILD)/host/libexeunt.a -lcmocka -o $@
+
 # ---- boot images and runs ----
 
 deps:
@@ -235,10 +245,6 @@ FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_OBJS := $(PURE:%.c=$(BUILD)/fuzz/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
 FAST_FLAGS := -std=gnu11 -O2 -I. -DEXEUNT_HOST $(WARN)
 FAST_OBJS := $(PURE:%.c=$(BUILD)/fast/%.o) $(PURE_S:%.S=$(BUILD)/host/%.S.o)
-CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
-# Handlers that test/fuzz/cluster_flags.h stands around.
-CLUSTER_WRAPPED := shift shift_double bit_scan bit_count multiply
-CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=interp_%)
 ZYDIS_C := test/fuzz/decode_zydis.c test/fuzz/decode_compare.c
 SECONDS ?= 60
 
@@ -249,6 +255,10 @@ $(BUILD)/fuzz/%.o: %.c
 $(BUILD)/fuzz/fuzz_%: test/fuzz/fuzz_%.c $(FUZZ_OBJS)
 	@echo "  clang $<"
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $< $(FUZZ_OBJS) -o $@
+
+$(BUILD)/fuzz/fuzz_cluster: test/fuzz/fuzz_cluster.c $(FUZZ_OBJS) $(CLUSTER_S)
+	@echo "  clang $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $< $(FUZZ_OBJS) $(CLUSTER_LINK) -o $@
 
 $(BUILD)/fuzz/decode_zydis: $(ZYDIS_C) $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)

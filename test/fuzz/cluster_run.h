@@ -249,12 +249,21 @@ static void cluster_entry(struct vcpu *v)
         abort();
 }
 
+/* From now on the TSC is the scenario's, or the machine's again. */
+static void cluster_take_tsc(bool take)
+{
+    if (prctl(PR_SET_TSC, take ? PR_TSC_SIGSEGV : PR_TSC_ENABLE, 0, 0, 0) != 0)
+        abort();
+}
+
 /* Runs it and writes back what it left, as vmx/entry.S does. */
 static enum cluster_left cluster_run(struct vcpu *v, const void *code)
 {
     v->dirty = 0;
     cluster_running = true;
+    cluster_take_tsc(true);
     enum cluster_left left = (enum cluster_left)cluster_enter(v, code);
+    cluster_take_tsc(false);
     cluster_running = false;
     if (left == LEFT_CRASHED)
         return left;
@@ -288,13 +297,6 @@ static u8 *cluster_code_memory(void)
     if (memory == MAP_FAILED || cluster_code == MAP_FAILED)
         abort();
     return memory;
-}
-
-/* From now on the TSC is the scenario's, or the machine's again. */
-static void cluster_take_tsc(bool take)
-{
-    if (prctl(PR_SET_TSC, take ? PR_TSC_SIGSEGV : PR_TSC_ENABLE, 0, 0, 0) != 0)
-        abort();
 }
 
 static void cluster_signals(void)

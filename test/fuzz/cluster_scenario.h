@@ -248,12 +248,10 @@ static void cluster_begin(void)
     cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;
     tracker_init(&cluster_sites->tracker, 1 + draw(3), 1000000000);
     cluster_init(&host_guest.v);
-    cluster_take_tsc(true);
 }
 
 static void cluster_finish(void)
 {
-    cluster_take_tsc(false);
     const struct translations_counts *counts = &cluster_sites->tc.counts;
     cluster_seen.lost_to_ring += counts->lost_to_ring;
     cluster_seen.lost_to_table += counts->lost_to_table;
@@ -292,6 +290,23 @@ static void segment_bases(struct vcpu *v)
         v->seg[SEG_FS].base = v->seg[SEG_GS].base = cluster_mode == MODE_64 ? DATA : 0;
 }
 
+static void set_mode_of(enum guest_mode mode, bool user, bool small, bool write_protect)
+{
+    struct vcpu *v = &host_guest.v;
+    bool wide = mode == MODE_64 || mode == MODE_COMPAT;
+    v->cr0 = CR0_ET | CR0_NE | CR0_AM | (mode == MODE_REAL ? 0 : CR0_PE) | (wide ? CR0_PG : 0) |
+             (write_protect ? CR0_WP : 0);
+    v->cr4 = CR4_OSFXSR | (wide ? CR4_PAE : 0);
+    v->efer = wide ? EFER_LME | EFER_LMA | EFER_NXE : 0;
+    v->cr3 = cluster_roots[0];
+    v->rflags = RFLAGS_FIXED1 | (mode == MODE_V86 ? RFLAGS_VM : 0);
+    guest_segments(v, mode, user ? 3 : 0);
+    v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
+    segment_bases(v);
+    if (mode == MODE_COMPAT && small)
+        v->seg[SEG_CS].access &= ~(u32)ACCESS_DB;
+}
+
 static void set_mode(void)
 {
     static const enum guest_mode modes[] = {MODE_64, MODE_64, MODE_64,   MODE_64,     MODE_64,     MODE_64,
@@ -300,21 +315,8 @@ static void set_mode(void)
     bool user = draw(3) == 0, small = draw(3) == 0, write_protect = draw(4);
     cluster_mode = mode;
     cluster_user = mode == MODE_V86 || (user && mode != MODE_REAL);
-    for (EACH_GUEST) {
-        struct vcpu *v = &host_guest.v;
-        bool wide = mode == MODE_64 || mode == MODE_COMPAT;
-        v->cr0 = CR0_ET | CR0_NE | CR0_AM | (mode == MODE_REAL ? 0 : CR0_PE) | (wide ? CR0_PG : 0) |
-                 (write_protect ? CR0_WP : 0);
-        v->cr4 = CR4_OSFXSR | (wide ? CR4_PAE : 0);
-        v->efer = wide ? EFER_LME | EFER_LMA | EFER_NXE : 0;
-        v->cr3 = cluster_roots[0];
-        v->rflags = RFLAGS_FIXED1 | (mode == MODE_V86 ? RFLAGS_VM : 0);
-        guest_segments(v, mode, cluster_user ? 3 : 0);
-        v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
-        segment_bases(v);
-        if (mode == MODE_COMPAT && small)
-            v->seg[SEG_CS].access &= ~(u32)ACCESS_DB;
-    }
+    for (EACH_GUEST)
+        set_mode_of(mode, cluster_user, small, write_protect);
     cluster_seen.modes[mode]++;
 }
 
@@ -333,7 +335,7 @@ static const u64 cluster_targets[] = {DATA + 0x100,   DATA + 0xff8,   READ_ONLY 
                                       APIC_AT + 0x80, APIC_AT + 0xb0, APIC_AT + 0x300, MMIO_AT,        MMIO_AT + 0x40,
                                       ABSENT,         SPECIAL,        CODE + 0x10,     DATA + 0x200};
 
-static void new_code(void)
+__attribute__((unused)) static void new_code(void)
 {
     struct code *code = &cluster_made;
     struct code_mix mix;
@@ -930,6 +932,8 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     memcpy(before, found->avoided, sizeof(before));
     enter_quickly(v, found);
     v->frame.running = found;
+    if ((u64)found->avoided % 64)
+        trouble("a piece that is not aligned");
     *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
     for (u32 i = 0; i < WOULD_END; i++)
         outcome->avoided[i] = found->avoided[i] - before[i];
@@ -1002,7 +1006,7 @@ static bool turn(void)
 }
 
 /* New code, and its turns. False: cluster_trouble says what was not right. */
-static bool cluster_scenario(void)
+__attribute__((unused)) static bool cluster_scenario(void)
 {
     new_code();
     for (u32 i = 2 + draw(6); i; i--)

@@ -41,7 +41,6 @@ static bool live(u64 count, u64 first_seed)
             alarm(20);
             if (cluster_scenario())
                 continue;
-            cluster_take_tsc(false);
             printf("seed %llu: %s\n", (unsigned long long)first_seed, cluster_trouble);
             printf("%s", cluster_states);
             say_code();

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Translated code leaves what the interpreter leaves: cases that were once not so, by name, and random ones
+ * (test/fuzz/cluster_scenario.h; many more of them by build/fast/clusters).
+ */
+#define _GNU_SOURCE /* register names of ucontext.h */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "test/fuzz/cluster_scenario.h"
+
+static u64 seed = 1;
+
+static u32 draw(u32 n)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
+}
+
+/* ---- a case ---- */
+
+/* What a turn begins with. */
+static struct {
+    u64 gpr[GPR_COUNT], rflags, dr7;
+    u32 interruptibility;
+} initial;
+
+/* The first two turns are interpreted, the third is translated. */
+static void begin(enum guest_mode mode, bool user)
+{
+    cluster_signals(); /* cmocka has taken them */
+    cluster_begin();
+    cluster_mode = mode;
+    cluster_user = user;
+    for (EACH_GUEST) {
+        build_policy(&host_guest.vm.policy, 0, true, false);
+        set_mode_of(mode, user, false, true);
+    }
+    host_guests[RUNS].vm.coherence.mode = COHERE_PROTECT;
+    cluster_sites->flow = CLUSTER_LOOPS;
+    cluster_sites->cluster_max = CLUSTER_MAX;
+    cluster_sites->tracker.threshold = 3;
+    memset(&initial, 0, sizeof(initial));
+    initial.rflags = RFLAGS_FIXED1 | RFLAGS_IOPL;
+    initial.dr7 = 0x400;
+    initial.gpr[RSP] = to_offset(DATA + 0x800);
+}
+
+static void put(u64 at, const u8 *bytes, u32 size)
+{
+    struct code *code = &cluster_made;
+    cluster_now += 2 * WRITE_WINDOW;
+    *code = (struct code){.size = vcpu_code_size(&host_guest.v), .rip = at, .length = size, .count = 1};
+    store_code(at, bytes, size);
+    store_code(at + size, (const u8[]){0xf4}, 1); /* HLT: nobody goes on */
+}
+#define PUT(at, ...) put(at, (const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}))
+
+static void set_initial(u64 rip)
+{
+    for (EACH_GUEST) {
+        struct vcpu *v = &host_guest.v;
+        memcpy(v->gpr, initial.gpr, sizeof(v->gpr));
+        v->rip = rip;
+        v->rflags = initial.rflags;
+        v->dr7 = initial.dr7;
+        v->interruptibility = initial.interruptibility;
+        v->event = (struct event){0};
+        v->dirty = 0;
+        host_guest.now = cluster_now;
+        host_guest.tick = 1;
+        host_guest.port_value = 0x12345678;
+        cluster_machine()->count = 0;
+    }
+}
+
+/* One turn from the start of the code. Returns how many runs of translated code it had. */
+static u64 turn_once(void)
+{
+    u64 runs = cluster_seen.runs;
+    set_initial(cluster_made.rip - cs_base());
+    for (u32 i = 0; i < TURNS && go_on(); i++)
+        continue;
+    if (!cluster_trouble[0] && differing())
+        trouble(differing());
+    if (cluster_trouble[0])
+        fail_msg("%s\n%s", cluster_trouble, cluster_states);
+    return cluster_seen.runs - runs;
+}
+
+/* Turns until translated code runs, and one more. */
+static void play(void)
+{
+    u64 runs = 0;
+    for (u32 i = 0; i < 5; i++)
+        runs += turn_once();
+    assert_true(runs >= 2);
+}
+
+static u32 last_length(void)
+{
+    return cluster_sites->cluster.count;
+}
+
+/* ---- the cases ---- */
+
+#define HERE (CODE + 0x400)
+
+/* OUT; DIV by 0; OUT: the fault's RIP is that of DIV. */
+static void rip_of_fault(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xf7, 0xf1, 0xe6, 0x80);
+    initial.gpr[RCX] = 1;
+    play();
+    assert_int_equal(last_length(), 3);
+    initial.gpr[RCX] = 0;
+    assert_int_equal(turn_once(), 1);
+    assert_int_equal(host_guests[RUNS].v.rip, HERE + 2);
+}
+
+/* OUTS; OUT: one exit is avoided, not two. */
+static void exit_is_not_avoided(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0x6e, 0xe6, 0x80);
+    initial.gpr[RSI] = DATA;
+    initial.gpr[RDX] = 0x80;
+    play();
+    assert_int_equal(last_length(), 2);
+}
+
+/* OUT; MOV from DR0; OUT with CPL 3. */
+static void debug_registers_of_user(void **state)
+{
+    begin(MODE_64, true);
+    PUT(HERE, 0xe6, 0x80, 0x0f, 0x21, 0xc3, 0xe6, 0x80);
+    play();
+    assert_int_equal(host_guests[RUNS].v.rip, HERE + 2);
+}
+
+/* MOV to DR7 with a breakpoint: it is performed, not begun for ever. OUT before it: it is left to the exit. */
+static void arming(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0x0f, 0x23, 0xf8, 0xe6, 0x80);
+    for (u32 i = 0; i < 5; i++)
+        turn_once();
+    initial.gpr[RAX] = 0x401;
+    for (u32 i = 0; i < 3; i++)
+        turn_once();
+    assert_int_equal(host_guests[RUNS].v.dr7, 0x401);
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x0f, 0x23, 0xf8, 0xe6, 0x80);
+    play();
+    initial.gpr[RAX] = 0x401;
+    assert_true(turn_once());
+    assert_int_equal(host_guests[RUNS].v.dr7, 0x401);
+}
+
+static void general_detect(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x0f, 0x21, 0xc3, 0xe6, 0x80);
+    play();
+    initial.dr7 = 0x2400;
+    assert_int_equal(turn_once(), 0);
+    assert_int_equal(host_guests[RUNS].v.rip, HERE + 2);
+}
+
+/* REX.W INC BX with the 66 behind REX. */
+static void lost_rex(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x48, 0x66, 0xff, 0xc3, 0xe6, 0x80);
+    initial.gpr[RBX] = 0x1ffff;
+    play();
+    assert_int_equal(last_length(), 3);
+}
+
+static void fences_of_16_bits(void **state)
+{
+    begin(MODE_REAL, false);
+    PUT(HERE, 0xe6, 0x80, 0x0f, 0xae, 0xf0, 0x0f, 0xae, 0xe8, 0x0f, 0xae, 0xf8, 0xe6, 0x80);
+    play();
+    assert_int_equal(last_length(), 5);
+}
+
+/* OUT 40; OUT 21, which the TSS forbids. */
+static void another_iopl(void **state)
+{
+    begin(MODE_64, true);
+    PUT(HERE, 0xe6, 0x40, 0xe6, 0x21);
+    play();
+    assert_int_equal(last_length(), 2);
+    initial.rflags &= ~(u64)RFLAGS_IOPL;
+    turn_once();
+    assert_int_equal(host_guests[RUNS].v.rip, HERE + 2);
+}
+
+/* OUT; MOV [RDI], RAX; OUT: RDI leads to an entry of each table that maps the code. */
+static void store_into_tables(void **state)
+{
+    static const u64 own[] = {TABLES, TABLES + PAGE_SIZE, TABLES + 2 * PAGE_SIZE,
+                              TABLES + 3 * PAGE_SIZE + 8 * (CODE >> PAGE_SHIFT & 511)};
+    for (u32 i = 0; i < COUNT_OF(own); i++) {
+        begin(MODE_64, false);
+        PUT(HERE, 0xe6, 0x80, 0x48, 0x89, 0x07, 0xe6, 0x80);
+        initial.gpr[RDI] = DATA;
+        play();
+        assert_int_equal(last_length(), 3);
+        initial.gpr[RDI] = own[i];
+        assert_int_equal(turn_once(), 1);
+        assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_PF);
+    }
+}
+
+/* The same by PUSH, which the interpreter performs; and with code over two pages, of which the second goes. */
+static void push_into_tables(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x50, 0xe6, 0x80);
+    play();
+    initial.gpr[RSP] = TABLES + 3 * PAGE_SIZE + 8 * (CODE >> PAGE_SHIFT & 511) + 8;
+    assert_int_equal(turn_once(), 1);
+    assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_PF);
+    begin(MODE_64, false);
+    PUT(2 * MIB - 5, 0xe6, 0x80, 0x48, 0x89, 0x07, 0xe6, 0x80);
+    initial.gpr[RDI] = DATA;
+    play();
+    assert_int_equal(last_length(), 3);
+    initial.gpr[RDI] = SHARED_TABLE;
+    assert_int_equal(turn_once(), 1);
+    assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_PF);
+}
+
+/* All lines are taken, by operands of other kinds, when the LAPIC is read by 8 bytes. */
+static void more_operands_than_lines(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x8a, 0x03, 0x66, 0x8b, 0x03, 0x8b, 0x03, 0x48, 0x8b, 0x03,       /* MOV rAX, [RBX] */
+        0xe6, 0x80, 0x88, 0x03, 0x66, 0x89, 0x03, 0x89, 0x03, 0x48, 0x89, 0x03,             /* MOV [RBX], rAX */
+        0xe6, 0x80, 0x48, 0x8b, 0x0f, 0x48, 0x0f, 0xaf, 0x17, 0x39, 0x16, 0x39, 0x55, 0x00, /* MOV RCX, [RDI]... */
+        0xe6, 0x80);
+    initial.gpr[RBX] = DATA + 0x10;
+    initial.gpr[RSI] = initial.gpr[RBP] = DATA + 0x20;
+    initial.gpr[RDI] = APIC_AT + 0x10;
+    play();
+}
+
+/* REP OUTSB that the time ends, at the start of a loop: what is avoided is not less than nothing. */
+static void loop_to_a_string(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xf3, 0x6e, 0xe6, 0x80, 0xff, 0xcb, 0x75, 0xf8);
+    initial.gpr[RSI] = DATA;
+    initial.gpr[RDX] = 0x80;
+    initial.gpr[RBX] = 3;
+    initial.gpr[RCX] = 2;
+    play();
+    initial.gpr[RCX] = 1000;
+    turn_once();
+}
+
+/* What the state asks for is not what translated code does. */
+static void states_that_refuse(void **state)
+{
+    static const u64 flags[] = {RFLAGS_TF, RFLAGS_AC, RFLAGS_RF};
+    for (u32 i = 0; i < COUNT_OF(flags); i++) {
+        begin(MODE_64, false);
+        PUT(HERE, 0xe6, 0x80, 0xe6, 0x80);
+        play();
+        initial.rflags |= flags[i];
+        set_initial(HERE);
+        u64 runs = cluster_seen.runs;
+        go_on();
+        assert_int_equal(cluster_seen.runs, runs);
+        assert_string_equal(cluster_trouble, "");
+    }
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    initial.interruptibility = BLOCKING_BY_STI;
+    assert_int_equal(turn_once(), 1); /* from the second OUT on */
+    initial.interruptibility = 0;
+    initial.dr7 = 0x401;
+    assert_int_equal(turn_once(), 0);
+}
+
+/* Code that was written, or is elsewhere, does not run. */
+static void code_that_changed(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xb0, 0x11, 0xe6, 0x80);
+    play();
+    store_code(HERE + 3, (const u8[]){0x22}, 1);
+    assert_int_equal(turn_once() > 1, 0);
+    assert_int_equal(host_guests[RUNS].v.gpr[RAX] & 0xff, 0x22);
+    play();
+    for (EACH_GUEST) {
+        memcpy(host_guest.ram + BLOCK + 0x400, (const u8[]){0xe6, 0x80, 0xb0, 0x33, 0xe6, 0x80, 0xf4}, 7);
+        *entry_of(0, CODE) = BLOCK | 7;
+    }
+    turn_once();
+    assert_int_equal(host_guests[RUNS].v.gpr[RAX] & 0xff, 0x33);
+}
+
+/* A poll that the deadline ends at every look at the time. */
+static void budgets(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xec, 0x84, 0xc0, 0xff, 0xcb, 0x75, 0xf9); /* IN AL, DX; TEST; DEC EBX; JNZ */
+    initial.gpr[RDX] = 0x60;
+    initial.gpr[RBX] = 100;
+    play();
+    assert_int_equal(last_length(), 4);
+    for (u32 i = 0; i < 100; i++)
+        assert_true(turn_once() >= 1);
+}
+
+static void random_clusters(void **state)
+{
+    seed = 12345;
+    cluster_signals();
+    u64 made = cluster_seen.made;
+    while (cluster_seen.made - made < 2000) {
+        cluster_begin();
+        for (u32 i = 0; i < 300; i++)
+            if (!cluster_scenario())
+                fail_msg("%s\n%s", cluster_trouble, cluster_states);
+        cluster_finish();
+    }
+    assert_true(cluster_seen.left[LEFT_END] > 500 && cluster_seen.left[LEFT_DIRTY] > 500);
+    assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 150);
+    assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 300);
+}
+
+static int set_up(void **state)
+{
+    cluster_code_memory();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rip_of_fault),
+        cmocka_unit_test(exit_is_not_avoided),
+        cmocka_unit_test(debug_registers_of_user),
+        cmocka_unit_test(arming),
+        cmocka_unit_test(general_detect),
+        cmocka_unit_test(lost_rex),
+        cmocka_unit_test(fences_of_16_bits),
+        cmocka_unit_test(another_iopl),
+        cmocka_unit_test(store_into_tables),
+        cmocka_unit_test(push_into_tables),
+        cmocka_unit_test(more_operands_than_lines),
+        cmocka_unit_test(loop_to_a_string),
+        cmocka_unit_test(states_that_refuse),
+        cmocka_unit_test(code_that_changed),
+        cmocka_unit_test(budgets),
+        cmocka_unit_test(random_clusters),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
