@@ -50,6 +50,7 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
+    u32 cs_limit;           /* outside 64-bit code */
     u64 rip_offset;         /* `rip` less the base of CS */
     bool needs_rsp;         /* before it runs, v->gpr[RSP] must be there */
     bool ports_free;        /* it has ports behind its first instruction, whose permission nobody asks for */

@@ -124,6 +124,15 @@ static bool debug_is_allowed(const struct forming *f, const struct cluster_insn 
     return !f->request->user && !(at == f->at && to->kind == OPERAND_DR && to->reg >= 6);
 }
 
+/* A target beyond the limit of CS, or not canonical, is #GP at the jump. */
+static bool target_is_allowed(const struct forming *f, const struct cluster_insn *at)
+{
+    u64 target = (at->rip + at->insn.length + (u64)at->insn.immediate) & size_mask(at->insn.operand_size);
+    if (f->request->code_size == CODE_64)
+        return !((target ^ at->rip) >> 47);
+    return !f->request->cs_limit || target <= f->request->cs_limit;
+}
+
 /* Sets the role. Returns WHY_END, or why it cannot be carried after all. */
 static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
 {
@@ -139,6 +148,8 @@ static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
         return WHY_GUARD;
     }
     if (at->carry == CARRY_DEBUG && !debug_is_allowed(f, at))
+        at->carry = CARRY_NOT;
+    if (at->carry == CARRY_JUMP && !target_is_allowed(f, at))
         at->carry = CARRY_NOT;
     if (at->carry == CARRY_DEBUG && request->policy->dr) {
         at->role = ROLE_STRONG;

@@ -95,7 +95,8 @@ struct cluster_request {
     /* The instruction at `rip`, decoded for code_size. False: it cannot be read or decoded. */
     bool (*fetch)(void *context, u64 rip, struct insn *insn);
     void *context;
-    u64 cs_base; /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */
+    u32 cs_limit; /* outside 64-bit code: where jumps may lead; 0: anywhere */
+    u64 cs_base;  /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */
     /* Where reads are looked at among the ports of verdict GUARD; NULL: everywhere. */
     const struct guard_config *guards;
 };

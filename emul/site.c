@@ -29,6 +29,12 @@ static bool ports_are_free(struct vcpu *v)
     return !(v->rflags & RFLAGS_VM) && access_cpl(v) <= (v->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
 }
 
+/* linear_rip() has fetched it. */
+static u32 cs_limit(const struct vcpu *v)
+{
+    return access_is_64(v) ? 0 : v->seg[SEG_CS].limit;
+}
+
 /* ---- looking up ---- */
 
 enum code_state {
@@ -69,7 +75,7 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
     if (!found || found->reason != exit->reason || found->mode != v->seg[SEG_CS].access ||
         found->rip_offset != v->rip || ((found->expect ^ exit->detail) & found->expect_mask) || !quick_runs(v))
         return NULL;
-    if (found->ports_free && !ports_are_free(v))
+    if (found->cs_limit != cs_limit(v) || (found->ports_free && !ports_are_free(v)))
         return NULL;
     walk_memo_begin(v, &v->vm->ept);
     enum code_state state = state_of(v, &sites->tc, found);
@@ -117,6 +123,7 @@ static void form(struct vcpu *v, struct sites *sites, const struct site_exit *ex
         .fetch = fetch_ahead,
         .context = v,
         .cs_base = linear_rip(v) - v->rip,
+        .cs_limit = cs_limit(v),
         .guards = &v->vm->guards.config,
     };
     cluster_form(&request, &sites->cluster);
@@ -210,6 +217,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     made = (struct translation){
         .rip = linear_rip(v),
         .rip_offset = v->rip,
+        .cs_limit = cs_limit(v),
         .expect = exit->detail,
         .expect_mask = exit->cause.kind == TRACK_PAGE && !request.register_at ? PAGE_MASK : ~0ull,
         .reason = exit->reason,

@@ -268,6 +268,25 @@ static void loop_to_a_string(void **state)
     turn_once();
 }
 
+/* OUT; JMP beyond the limit of CS; OUT. The limit may also shrink while the translation is there. */
+static void jump_beyond_the_limit(void **state)
+{
+    begin(MODE_REAL, false);
+    PUT(HERE, 0xe6, 0x80, 0x66, 0x0f, 0x84, 0x00, 0x00, 0x10, 0x00, 0xe6, 0x80); /* JZ +100000 */
+    play();
+    initial.rflags |= RFLAGS_ZF;
+    turn_once();
+    assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_GP);
+    begin(MODE_REAL, false);
+    PUT(HERE, 0xe6, 0x80, 0x74, 0x7f, 0xe6, 0x80); /* JZ +7f */
+    play();
+    for (EACH_GUEST)
+        host_guest.v.seg[SEG_CS].limit = (u32)(HERE - LOW_CODE) + 0x40;
+    initial.rflags |= RFLAGS_ZF;
+    turn_once();
+    assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_GP);
+}
+
 /* What the state asks for is not what translated code does. */
 static void states_that_refuse(void **state)
 {
@@ -362,6 +381,7 @@ int main(void)
         cmocka_unit_test(push_into_tables),
         cmocka_unit_test(more_operands_than_lines),
         cmocka_unit_test(loop_to_a_string),
+        cmocka_unit_test(jump_beyond_the_limit),
         cmocka_unit_test(states_that_refuse),
         cmocka_unit_test(code_that_changed),
         cmocka_unit_test(budgets),
