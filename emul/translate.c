@@ -571,6 +571,7 @@ static void write_dr7(struct translator *t, u32 reg, u64 rip)
     emit_slot(e, SLOT_STORE, reg, SLOT(dr7));
     emit_mask(e, MASK_AND, SLOT(dr7), ~DR7_FIXED_0);
     emit_mask(e, MASK_OR, SLOT(dr7), DR7_FIXED_1);
+    emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or it would be fetched over */
     emit_mask(e, MASK_OR, SLOT(dirty), PART_DR7);
 }
 
