@@ -493,6 +493,15 @@ static void set_privilege(void)
             host_guest.v.seg[i].access ^= ACCESS_DPL;
 }
 
+/* Where CS ends: far away, or near the end of the code. */
+static void set_limit(void)
+{
+    u32 near = (u32)(cluster_made.rip - cs_base()) + draw(cluster_made.length + 16), far = cs_base() ? 0xffff : ~0u;
+    u32 limit = draw(2) ? near : far;
+    for (EACH_GUEST)
+        host_guest.v.seg[SEG_CS].limit = limit;
+}
+
 static void between(void)
 {
     u32 event = draw(64), space = draw(SPACES);
@@ -505,6 +514,8 @@ static void between(void)
     else if (event < 13)
         for (EACH_GUEST)
             host_guest.v.cr3 = cluster_roots[space];
+    else if (event < 17)
+        set_limit();
     cluster_now += draw(4) ? 1000 : WRITE_WINDOW / 2;
 }
 

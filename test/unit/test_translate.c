@@ -164,6 +164,19 @@ static void arming(void **state)
     assert_int_equal(host_guests[RUNS].v.dr7, 0x401);
 }
 
+/* OUT; MOV to DR7; DIV; OUT: what was written stays when the interpreter asks for the state. */
+static void debug_register_and_interpreter(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0x0f, 0x23, 0xf8, 0xf7, 0xf1, 0xe6, 0x80);
+    initial.gpr[RAX] = 0x500;
+    initial.gpr[RCX] = 1;
+    for (u32 i = 0; i < 20; i++)
+        turn_once();
+    assert_int_equal(last_length(), 4);
+    assert_int_equal(host_guests[RUNS].v.dr7, 0x500);
+}
+
 static void general_detect(void **state)
 {
     begin(MODE_64, false);
@@ -373,6 +386,7 @@ int main(void)
         cmocka_unit_test(exit_is_not_avoided),
         cmocka_unit_test(debug_registers_of_user),
         cmocka_unit_test(arming),
+        cmocka_unit_test(debug_register_and_interpreter),
         cmocka_unit_test(general_detect),
         cmocka_unit_test(lost_rex),
         cmocka_unit_test(fences_of_16_bits),
