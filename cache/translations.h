@@ -50,14 +50,15 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
-    u32 cs_limit;           /* outside 64-bit code */
-    u64 rip_offset;         /* `rip` less the base of CS */
-    bool needs_rsp;         /* before it runs, v->gpr[RSP] must be there */
-    bool ports_free;        /* it has ports behind its first instruction, whose permission nobody asks for */
-    u8 kind;                /* of the exit: below TC_KINDS, for whoever counts */
-    u8 count, exiting, why; /* of the cluster: emul/cluster.h */
-    u16 length, first;      /* bytes of guest code in all, and in the first page */
-    gpa_t gpa[TC_PAGES];    /* of the first byte in each page */
+    u32 cs_limit;                    /* outside 64-bit code */
+    u64 rip_offset;                  /* `rip` less the base of CS */
+    bool needs_rsp;                  /* before it runs, v->gpr[RSP] must be there */
+    bool ports_free;                 /* it has ports behind its first instruction, whose permission nobody asks for */
+    u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
+    u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
+    u8 code_size;                    /* enum code_size */
+    u16 length, first;               /* bytes of guest code in all, and in the first page */
+    gpa_t gpa[TC_PAGES];             /* of the first byte in each page */
     const u8 *bytes[TC_PAGES];
     u64 spared;            /* exits, without those in `avoided` */
     u64 hits;              /* uses, without `quick` */

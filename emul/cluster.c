@@ -359,7 +359,11 @@ const char *cluster_why_text(enum cluster_why why)
                        "too many memory accesses between exits\0"
                        "the code goes on where it cannot be read\0"
                        "more than two code pages\0"
-                       "a port or register that must be looked at first";
+                       "a port or register that must be looked at first\0"
+                       "alone it would be performed as before\0"
+                       "no machine code for it\0"
+                       "its code changes all the time\0"
+                       "answered as the last time";
 
     for (u32 i = 0; i < why && i < WHY_END - 1; i++)
         text += strlen(text) + 1;

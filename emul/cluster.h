@@ -66,6 +66,10 @@ enum cluster_why {
     WHY_FETCH,       /* the code goes on where it cannot be read */
     WHY_PAGES,       /* more than two code pages */
     WHY_GUARD,       /* a port or register whose value must be looked at first */
+    WHY_ALONE,       /* emul/site.c: one instruction, of CARRY_PERFORM */
+    WHY_CODE,        /* emul/site.c: emul/translate.h refused */
+    WHY_CHANGES,     /* emul/site.c: its translations are lost before they pay */
+    WHY_ANSWERED,    /* vmx/answers.h */
     WHY_END
 };
 

@@ -54,9 +54,25 @@ static enum code_state state_of(struct vcpu *v, struct translations *t, struct t
     return !compare || translation_compare(t, found) ? CODE_SAME : CODE_CHANGED;
 }
 
-static void in_vain(struct vcpu *v, struct sites *sites, u64 rip)
+void sites_settle(struct sites *sites)
 {
-    *site_skip_of(sites, v->rip) = (struct site_skip){v->rip, tracker_vain(&sites->tracker, rip)};
+    for (u32 i = 0; i < SITE_SKIPS; i++)
+        sites->skip[i].site.hits = sites->skip[i].exits - sites->skip[i].left;
+}
+
+/* What *tried was made for, or was to be, goes on without: the instruction at RIP, linear `rip`. */
+static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct translation *tried, enum cluster_why why)
+{
+    struct site_skip *skip = site_skip_of(sites, v->rip);
+    if (skip->rip != v->rip)
+        skip->exits = 1;
+    skip->rip = v->rip;
+    skip->left = tracker_vain(&sites->tracker, rip);
+    skip->exits += skip->left;
+    skip->site = *tried;
+    skip->site.rip = rip;
+    skip->site.why = (u8)why;
+    sites->refused[why]++;
 }
 
 /* Where code changes all the time, another translation soon would be no better. */
@@ -65,7 +81,7 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
     bool useful = found->hits + found->quick > TC_COMPARE_AGAIN;
     translations_drop(&sites->tc, found);
     if (!useful)
-        in_vain(v, sites, rip);
+        in_vain(v, sites, rip, found, WHY_CHANGES);
 }
 
 const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
@@ -203,9 +219,10 @@ static void note_walk(struct vcpu *v, struct translation *made)
     }
 }
 
+static struct translation made; /* one CPU makes one at a time */
+
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
-    static struct translation made; /* one CPU makes one at a time */
     const struct cluster *cluster = &sites->cluster;
     struct translate_request request = {.cluster = cluster, .register_at = register_of(v, cluster, exit)};
     u32 entry;
@@ -213,7 +230,8 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         exit->detail < v->vm->window.physmap.direct_end)
         request.page_at = v->vm->window.physmap.direct + (exit->detail & PAGE_MASK);
     request.alone = is_alone(cluster, request.register_at);
-    bool worth = request.alone || cluster->exiting > 1 || cluster->at[0].carry != CARRY_PERFORM;
+    u8 carry = cluster->at[0].carry;
+    bool worth = carry != CARRY_NOT && (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
     made = (struct translation){
         .rip = linear_rip(v),
         .rip_offset = v->rip,
@@ -227,8 +245,12 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .count = (u8)cluster->count,
         .exiting = (u8)cluster->exiting,
         .why = (u8)cluster->why,
+        .stopper = (u8)cluster->stopper,
+        .code_size = (u8)cluster->code_size,
+        .length = cluster->at[0].insn.length,
         .kind = cluster->at[0].would,
     };
+    memcpy(made.source, cluster->at[0].insn.bytes, INSN_MAX);
     if (!worth || !note_source(v, cluster, &made))
         return false;
     note_walk(v, &made);
@@ -239,32 +261,40 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     return size && translations_publish(&sites->tc, &made, size, entry);
 }
 
+/* Why the last attempt made nothing. */
+static enum cluster_why refusal(const struct cluster *cluster)
+{
+    if (cluster->at[0].carry == CARRY_NOT)
+        return cluster->why;
+    return cluster->at[0].carry == CARRY_PERFORM ? WHY_ALONE : WHY_CODE;
+}
+
 /* Shorter and shorter, where it is too long in bytes. */
 static bool make(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     for (u32 max = sites->cluster_max; max; max /= 2) {
         form(v, sites, exit, max);
-        if (sites->cluster.at[0].carry == CARRY_NOT)
-            break;
         if (publish(v, sites, exit))
             return true;
+        if (sites->cluster.at[0].carry == CARRY_NOT)
+            break;
     }
-    sites->refused[sites->cluster.why]++;
+    in_vain(v, sites, made.rip, &made, refusal(&sites->cluster));
     return false;
 }
 
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = linear_rip(v);
+    struct site_skip *skip = site_skip_of(sites, v->rip);
+    skip->exits += skip->rip == v->rip;
     if (tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time()) != TRACK_TRANSLATE)
         return false;
     if (!quick_runs(v))
         return false;
     walk_memo_begin(v, &v->vm->ept);
-    bool made = make(v, sites, exit);
-    if (made)
+    bool done = make(v, sites, exit);
+    if (done)
         tracker_done(&sites->tracker, rip);
-    else
-        in_vain(v, sites, rip);
-    return made;
+    return done;
 }

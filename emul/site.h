@@ -18,6 +18,8 @@
 struct site_skip {
     u64 rip; /* as the guest's register has it */
     u32 left;
+    u64 exits;               /* since, with those that are left */
+    struct translation site; /* for the report: hits by sites_settle() */
 };
 
 /* Exits by what they are, for counting: those of enum would_exit, and of those that are only answered (vmx/answers.h).
@@ -35,7 +37,7 @@ struct sites {
     struct cluster cluster; /* while one is made */
     /* Sets made->check; NULL where nobody asks for it. `alone`: it stands for one instruction. */
     void (*choose_check)(struct translation *made, bool alone);
-    u32 refused[WHY_END]; /* sites that were not translated, by reason */
+    u32 refused[WHY_END]; /* how often a site was not translated, by reason */
 };
 
 /* The exit, as far as a translation depends on it. */
@@ -59,6 +61,9 @@ static inline bool sites_skip(struct sites *sites, u64 rip)
     skip->left--;
     return true;
 }
+
+/* Brings skip[].site.hits up to date. */
+void sites_settle(struct sites *sites);
 
 void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/dump.h"
 
+#include "cache/translations.h"
 #include "emul/access.h"
 #include "lib/cpu.h"
 #include "lib/print.h"
@@ -68,6 +69,13 @@ static void dump_history(const struct history *history)
     }
 }
 
+/* Exits that vmx/entry.S has served by its quick way are not in the history. */
+static void dump_running(const struct translation *running)
+{
+    if (running)
+        print("  (and those that translated code served: last RIP %016lx)\n", running->rip_offset);
+}
+
 void dump_guest(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
@@ -77,4 +85,5 @@ void dump_guest(struct cpu *cpu)
     dump_segments(v);
     dump_bytes(v);
     dump_history(&cpu->history);
+    dump_running(v->frame.running);
 }

@@ -129,10 +129,25 @@ void exit_site_fold(struct cpu *cpu)
     for (u32 i = 0; i < TRANSLATIONS; i++)
         if (translation_is_there(&tc->table[i]))
             translation_settle(tc, &tc->table[i]);
+    sites_settle(cpu->sites);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
         if (kind != WOULD_NOT)
             cpu->statistics.avoided[exit_site_rows[kind]] += tc->avoided[kind];
         fold_quick(cpu, kind, tc->quick[kind]);
         tc->avoided[kind] = tc->quick[kind] = 0;
     }
+}
+
+void exit_site_reset(struct cpu *cpu)
+{
+    struct sites *sites = cpu->sites;
+    if (!sites)
+        return;
+    exit_site_fold(cpu);
+    for (u32 i = 0; i < TRANSLATIONS; i++) {
+        struct translation *one = &sites->tc.table[i];
+        one->hits = one->spared = 0;
+    }
+    for (u32 i = 0; i < SITE_SKIPS; i++)
+        sites->skip[i].exits = sites->skip[i].left;
 }

@@ -39,4 +39,7 @@ bool exit_site_compare(struct cpu *cpu, struct translation *translation);
 /* Adds what translated code has counted to the statistics. */
 void exit_site_fold(struct cpu *cpu);
 
+/* The sites count from now on, as the statistics do. */
+void exit_site_reset(struct cpu *cpu);
+
 #endif

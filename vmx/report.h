@@ -6,6 +6,7 @@
 #ifndef VMX_REPORT_H
 #define VMX_REPORT_H
 
+#include "emul/site.h"
 #include "emul/vm.h"
 #include "lib/counters.h"
 #include "lib/page_pool.h"
@@ -27,12 +28,18 @@ struct cache_figures {
     u64 differences, unannounced; /* comparisons that found other bytes; of them on pages that nobody wrote: DMA */
 };
 
+/* So many exit sites are printed (SPEC 8.2), and of each so many bytes. */
+#define REPORT_SITES 16
+#define REPORT_SITE_BYTES 64
+
 struct report_input {
     const struct exit_statistics *statistics; /* closed: statistics_close() */
     u64 tsc;                                  /* of the close */
     const char *engine;                       /* `engine=` as it is in force */
     const char *trap;                         /* `trap=` likewise; NULL: not said */
     const struct cache_figures *cache;        /* NULL: the engine has none */
+    const struct sites *sites;                /* counted: exit_site_fold(); NULL: the engine translates nothing */
+    const struct vm *vm;                      /* whose they are */
     const struct ept_counts *ept;
     const struct page_pool *pool;
     const struct device_counts *devices; /* vm->device_counts; NULL: none */

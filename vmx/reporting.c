@@ -53,6 +53,8 @@ static void print_report(const char *cause)
         .engine = own.engine,
         .trap = own.trap,
         .cache = cpu->vcpu.tcache ? &cache : NULL,
+        .sites = cpu->sites,
+        .vm = cpu->vm,
         .ept = &cpu->vm->ept.counts,
         .pool = own.pool,
         .memory_owned = own.memory_owned,
@@ -77,7 +79,7 @@ void reporting_guest_ends(enum end_cause cause)
 static void reset(void *context)
 {
     struct cpu *cpu = host_cpu();
-    exit_site_fold(cpu);
+    exit_site_reset(cpu);
     statistics_start(&cpu->statistics, now(cpu), cpu->timed);
     cpu->marks.count = 0;
 }
