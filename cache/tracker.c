@@ -106,15 +106,16 @@ void tracker_done(struct tracker *tracker, u64 rip)
         track->count = 0;
 }
 
-u32 tracker_vain(struct tracker *tracker, u64 rip)
+u32 tracker_vain(struct tracker *tracker, u64 rip, bool skipped)
 {
     struct track *track = find(tracker, rip);
 
     if (!track)
         return 0;
-    track->count = 0;
     track->vain = track->vain ? (u8)min_u64(track->vain + 1u, TRACKER_VAIN_MAX) : TRACKER_VAIN_FIRST;
-    return tracker->threshold << track->vain;
+    u32 exits = tracker->threshold << track->vain;
+    track->count = skipped ? (u16)min_u64(exits - 1, 0xfffe) : 0;
+    return exits;
 }
 
 struct track_cause tracker_predict(const struct tracker *tracker, u64 rip)

@@ -86,9 +86,9 @@ void tracker_done(struct tracker *tracker, u64 rip);
 
 /*
  * It cannot be translated, or the translation was of no use because the code changed: the threshold rises. Returns it,
- * 0 where the site is not known.
+ * 0 where the site is not known. `skipped`: the caller passes over so many exits itself, so it is due at the next one.
  */
-u32 tracker_vain(struct tracker *tracker, u64 rip);
+u32 tracker_vain(struct tracker *tracker, u64 rip, bool skipped);
 
 /* What the instruction at `rip` exited on when it did; kind TRACK_NONE: it is not known to exit. */
 struct track_cause tracker_predict(const struct tracker *tracker, u64 rip);

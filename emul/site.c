@@ -64,15 +64,19 @@ void sites_settle(struct sites *sites)
 static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct translation *tried, enum cluster_why why)
 {
     struct site_skip *skip = site_skip_of(sites, v->rip);
+    bool taken = skip->rip != v->rip && skip->left;
+    u32 exits = tracker_vain(&sites->tracker, rip, !taken);
+    sites->refused[why]++;
+    if (taken)
+        return;
     if (skip->rip != v->rip)
         skip->exits = 1;
     skip->rip = v->rip;
-    skip->left = tracker_vain(&sites->tracker, rip);
+    skip->left = exits;
     skip->exits += skip->left;
     skip->site = *tried;
     skip->site.rip = rip;
     skip->site.why = (u8)why;
-    sites->refused[why]++;
 }
 
 /* Where code changes all the time, another translation soon would be no better. */

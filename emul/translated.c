@@ -138,8 +138,8 @@ static bool asks_for_care(const struct vcpu *v)
 }
 
 /*
- * A command to the LAPIC (the ICR is no line's) may interrupt this CPU at once: two of them behind each other would become
- * one interrupt if the guest did not run in between.
+ * A command to the LAPIC (the ICR is no line's) may interrupt this CPU at once: two of them behind each other would
+ * become one interrupt if the guest did not run in between.
  */
 static bool may_interrupt(const struct vcpu *v, const struct performed *p)
 {

@@ -290,7 +290,7 @@ static void site_line(struct printer *p, const struct translation *site, const s
                    PLAIN("length", "%u") QUOTED("rip", "0x%lx") QUOTED("exit", "%s") QUOTED("where", "0x%lx")
                        PLAIN("bits", "%u") QUOTED("bytes", "%s") PLAIN("translated", "%s")
                            QUOTED("why", "%s") "\"stopper\":\"%s\"}"
-             : "%10lu %9lu %2u/%-2u %16lx %s %lx, %u-bit code %.32s, translated: %s; %s %s",
+             : "%10lu %9lu %2u/%-2u %16lx %s %lx, code (%u bits) %.32s, translated: %s; %s %s",
         site->hits, site->spared, site->exiting, site->count, site->rip, exit_row_name(row), where,
         8u * site->code_size, bytes, site->piece_size || !site->code_size ? "true" : "false",
         cluster_why_text(site->code_size ? (enum cluster_why)site->why : WHY_ANSWERED),

@@ -461,7 +461,7 @@ static void assert_site_in_table(const char *line)
     *stopper = *bytes = '\0';
     sscanf(value_of(line, "stopper"), "\"%23[^\"]", stopper);
     sscanf(value_of(line, "bytes"), "\"%159[^\"]", bytes);
-    snprintf(words, sizeof(words), "%s %s %s/%s %s %s %s, %s-bit code %.32s, translated: %s; %s %s",
+    snprintf(words, sizeof(words), "%s %s %s/%s %s %s %s, code (%s bits) %.32s, translated: %s; %s %s",
              number(line, "count"), number(line, "avoided"), number(line, "exiting"), number(line, "length"), rip, exit,
              where, number(line, "bits"), bytes, translated_text, why, stopper);
     if (!table_has(words))

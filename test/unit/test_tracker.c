@@ -232,12 +232,14 @@ static void test_vain(void **state)
             exits++;
         } while (port_exit(0x7c00, 0x60) == TRACK_WAIT);
         asked[i] = exits;
-        tracker_vain(&tracker, 0x7c00);
+        tracker_vain(&tracker, 0x7c00, false);
     }
     assert_int_equal(asked[0], tracker.threshold);
     assert_int_equal(asked[1] - asked[0], tracker.threshold << TRACKER_VAIN_FIRST);
     assert_int_equal(asked[2] - asked[1], tracker.threshold << (TRACKER_VAIN_FIRST + 1));
-    tracker_vain(&tracker, 0x9999); /* not known: nothing happens */
+    assert_int_equal(tracker_vain(&tracker, 0x9999, false), 0); /* not known: nothing happens */
+    assert_int_equal(tracker_vain(&tracker, 0x7c00, true), tracker.threshold << (TRACKER_VAIN_FIRST + 3));
+    assert_int_equal(port_exit(0x7c00, 0x60), TRACK_TRANSLATE); /* the exits before it went by unseen */
 }
 
 /* A run of strangers puts it to rest, one that is known wakes it. */
