@@ -29,7 +29,7 @@
 
 struct translation {
     /* vmx/entry.S reads these: within reach of one byte's displacement. */
-    u64 rip;           /* linear address of the first instruction; ~0: nothing here */
+    u64 rip;           /* linear address of the instruction that exits; ~0: nothing here */
     u32 reason;        /* basic exit reason */
     u32 mode;          /* access rights of CS */
     const void *check; /* the code that proves it there, given by its owner */
@@ -53,12 +53,13 @@ struct translation {
     u32 cs_limit;                    /* outside 64-bit code */
     u64 rip_offset;                  /* `rip` less the base of CS */
     bool needs_rsp;                  /* before it runs, v->gpr[RSP] must be there */
-    bool ports_free;                 /* it has ports behind its first instruction, whose permission nobody asks for */
+    bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
+    u8 behind;                       /* bytes of guest code before `rip` */
     u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
     u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
     u8 code_size;                    /* enum code_size */
     u16 length, first;               /* bytes of guest code in all, and in the first page */
-    gpa_t gpa[TC_PAGES];             /* of the first byte in each page */
+    gpa_t gpa[TC_PAGES];             /* of the first byte in each page: the first is `behind` before `rip` */
     const u8 *bytes[TC_PAGES];
     u64 spared;            /* exits, without those in `avoided` */
     u64 hits;              /* uses, without `quick` */

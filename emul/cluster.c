@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A straight look ahead says what each instruction is; then the instructions that can be reached decide how far the
- * cluster goes. A set of instructions is a word with a bit for each.
+ * cluster goes. Where a loop turns out to begin before the instruction that exited, all of it is done again from there.
+ * A set of instructions is a word with a bit for each.
  */
 #include "emul/cluster.h"
 
@@ -14,9 +15,12 @@ _Static_assert(CLUSTER_MAX <= 64, "a set of instructions is a word");
 struct forming {
     const struct cluster_request *request;
     struct cluster_insn *at;
+    u64 start;            /* where the look ahead begins: at the instruction that exited, or before it */
+    u32 entry;            /* that instruction */
     u32 seen;             /* instructions that were looked at and can be carried */
-    u32 gap_end;          /* of them those before the first that a gap has no room for */
+    u32 end;              /* of them those before the first that a gap has no room for */
     u64 exiting, jumps;   /* sets */
+    u64 returns;          /* of jumps: those that are followed back */
     u64 reached;          /* what extent() found */
     enum cluster_why why; /* the look ahead ended */
 };
@@ -35,10 +39,15 @@ static bool is_port(const struct insn *insn)
 }
 _Static_assert(OP_OUTS == OP_INS + 1 && OP_IN == OP_INS + 2 && OP_OUT == OP_INS + 3, "is_port()");
 
+static bool is_entry(const struct forming *f, const struct cluster_insn *at)
+{
+    return at->rip == f->request->rip;
+}
+
 /* What it exited on before. */
 static struct track_cause cause_of(const struct forming *f, const struct cluster_insn *at)
 {
-    if (at == f->at && f->request->cause.kind != TRACK_NONE)
+    if (is_entry(f, at) && f->request->cause.kind != TRACK_NONE)
         return f->request->cause;
     if (!f->request->tracker)
         return (struct track_cause){TRACK_NONE, 0};
@@ -108,20 +117,20 @@ static bool assess_port(const struct forming *f, struct cluster_insn *at, struct
     return true;
 }
 
-/* Of the first instruction the processor has checked the permission; of others nobody has. */
+/* Of the instruction that exited the processor has checked the permission; of others nobody has. */
 static bool port_is_allowed(const struct forming *f, const struct cluster_insn *at)
 {
-    return at == f->at || f->request->ports_free;
+    return is_entry(f, at) || f->request->ports_free;
 }
 
 /*
- * MOV DR is #GP but for CPL 0. What writes DR6 or DR7 may have to be left to an exit for its value: the first one would
- * exit for ever.
+ * MOV DR is #GP but for CPL 0. What writes DR6 or DR7 may have to be left to an exit for its value: one that is entered
+ * at would exit for ever.
  */
 static bool debug_is_allowed(const struct forming *f, const struct cluster_insn *at)
 {
     const struct operand *to = &at->insn.operand[0];
-    return !f->request->user && !(at == f->at && to->kind == OPERAND_DR && to->reg >= 6);
+    return !f->request->user && !(is_entry(f, at) && to->kind == OPERAND_DR && to->reg >= 6);
 }
 
 /* A target beyond the limit of CS, or not canonical, is #GP at the jump. */
@@ -185,7 +194,7 @@ static enum cluster_why look_at(struct forming *f, struct cluster_insn *at, u64 
         at->insn = (struct insn){.op = OP_OTHER};
         return WHY_FETCH;
     }
-    u64 first = linear(f, request->rip) >> PAGE_SHIFT, last = linear(f, rip + at->insn.length - 1) >> PAGE_SHIFT;
+    u64 first = linear(f, f->start) >> PAGE_SHIFT, last = linear(f, rip + at->insn.length - 1) >> PAGE_SHIFT;
     return last - first > 1 ? WHY_PAGES : assess(f, at);
 }
 
@@ -200,15 +209,15 @@ static void note(struct forming *f, u32 i, u32 *gap)
         return;
     }
     *gap += cluster_accesses(&f->at[i].insn);
-    if (*gap > CLUSTER_GAP_MEMORY && f->gap_end == CLUSTER_MAX)
-        f->gap_end = i;
+    if (*gap > CLUSTER_GAP_MEMORY && f->end > i)
+        f->end = i;
 }
 
-/* `max` instructions downstream of the last one that exits. */
+/* `max` instructions downstream of the one that exited, and then of the last one that would exit. */
 static void look_ahead(struct forming *f, u32 max)
 {
-    u32 limit = max;
-    u64 rip = f->request->rip, furthest = 0; /* the furthest place that some jump leads to */
+    u32 limit = CLUSTER_MAX;
+    u64 rip = f->start, furthest = 0; /* the furthest place that some jump leads to */
     u32 gap = 0;
 
     for (f->why = WHY_LIMIT; f->seen < limit; f->seen++) {
@@ -219,7 +228,9 @@ static void look_ahead(struct forming *f, u32 max)
             return;
         }
         note(f, f->seen, &gap);
-        if (at->role != ROLE_FILLER)
+        if (is_entry(f, at))
+            f->entry = f->seen;
+        if (rip >= f->request->rip && (is_entry(f, at) || at->role != ROLE_FILLER))
             limit = (u32)min_u64(f->seen + max, CLUSTER_MAX);
         rip += at->insn.length;
         if (at->carry != CARRY_JUMP)
@@ -243,22 +254,6 @@ static void aim(struct forming *f)
 
 /* ---- how far it goes ---- */
 
-/*
- * Whether a jump back is to be followed (SPEC 6.4): in each round something exits for sure, before the first control
- * flow. A first instruction whose port permission the processor has checked is not performed a second time; nor one
- * that the interpreter performs, which may not complete the first time, when it counts as the exit.
- */
-static bool returns_to_exit(const struct forming *f, u32 target)
-{
-    u64 from = ~0ull << target, jumps = f->jumps & from;
-
-    if (target == 0 && !f->request->ports_free && is_port(&f->at[0].insn))
-        return false;
-    if (target == 0 && f->at[0].carry == CARRY_PERFORM)
-        return false;
-    return f->exiting & from & ((jumps & -jumps) - 1);
-}
-
 /* Where a jump leads, of the instructions before `end`, and with `flow`. */
 static int followed(const struct forming *f, u32 i, u32 end, enum cluster_flow flow)
 {
@@ -268,48 +263,90 @@ static int followed(const struct forming *f, u32 i, u32 end, enum cluster_flow f
         return CLUSTER_OUT;
     if (target > (int)i)
         return flow >= CLUSTER_FORWARD ? target : CLUSTER_OUT;
-    return flow >= CLUSTER_LOOPS && returns_to_exit(f, (u32)target) ? target : CLUSTER_OUT;
+    return flow >= CLUSTER_LOOPS && f->returns >> i & 1 ? target : CLUSTER_OUT;
 }
 
-/*
- * How many instructions up to the last that exits, or that is an enabled backedge, and can be reached from the first.
- * Sets f->reached.
- */
-static u32 extent(struct forming *f, u32 end, enum cluster_flow flow)
+/* What can be reached from instruction `from`, going on only behind those in `through`. */
+static u64 spread(const struct forming *f, u32 from, u64 through, u32 end, enum cluster_flow flow)
 {
-    u64 reached = 1, before, last;
+    u64 reached = BIT(from), before;
 
     do {
         before = reached;
-        last = reached & f->exiting;
         for (u32 i = 0; i < end; i++) {
-            if (!(reached >> i & 1))
+            if (!((reached & through) >> i & 1))
                 continue;
             int target = followed(f, i, end, flow);
             if (target >= 0)
                 reached |= BIT(target);
-            if (target >= 0 && target <= (int)i)
-                last |= BIT(i);
             if ((f->jumps & BIT(i)) == 0 || is_conditional(&f->at[i]))
                 reached |= i + 1 < end ? BIT(i + 1) : 0;
         }
     } while (reached != before);
-    f->reached = reached;
+    return reached;
+}
+
+/*
+ * The entry's port permission the processor has checked, once; and one that the interpreter performs may not complete
+ * the first time, when it counts as the exit.
+ */
+static bool comes_once(const struct forming *f)
+{
+    const struct cluster_insn *at = &f->at[f->entry];
+    return (is_port(&at->insn) && !f->request->ports_free) || at->carry == CARRY_PERFORM;
+}
+
+/* Whether a jump back is to be followed (SPEC 6.4): whichever way a round takes, something exits in it. */
+static bool returns_to_exit(const struct forming *f, u32 i)
+{
+    int target = f->at[i].target;
+
+    if (target < 0 || target > (int)i || (target <= (int)f->entry && comes_once(f)))
+        return false;
+    return !(spread(f, (u32)target, ~f->exiting, f->seen, CLUSTER_LOOPS) >> i & 1);
+}
+
+/* All of them are looked at as if all were followed. */
+static void choose_returns(struct forming *f)
+{
+    u64 returns = 0;
+
+    f->returns = ~0ull;
+    for (u32 i = 0; i < f->seen; i++)
+        if (returns_to_exit(f, i))
+            returns |= BIT(i);
+    f->returns = returns;
+}
+
+/*
+ * How many instructions up to the last that exits, or that is an enabled backedge, and can be reached from where it is
+ * entered. Sets f->reached.
+ */
+static u32 extent(struct forming *f, u32 end, enum cluster_flow flow)
+{
+    f->reached = spread(f, f->entry, ~0ull, end, flow);
+    u64 last = f->reached & f->exiting;
+
+    for (u32 i = 0; i < end; i++) {
+        int target = followed(f, i, end, flow);
+        if (f->reached >> i & 1 && target >= 0 && target <= (int)i)
+            last |= BIT(i);
+    }
     return last ? 64 - (u32)__builtin_clzll(last) : 1;
 }
 
-/* Why the cluster is not longer than its `count`, which extent() found among those before `end`. */
-static enum cluster_why reason(struct forming *f, u32 count, u32 end)
+/* Why the cluster is not longer than its `count`, which extent() found among those before f->end. */
+static enum cluster_why reason(struct forming *f, u32 count)
 {
     enum cluster_flow flow = f->request->flow;
 
     if (extent(f, f->seen, flow) > count)
         return WHY_MEMORY;
     u32 last = 63 - (u32)__builtin_clzll(f->reached); /* beyond it nothing is reached */
-    if (extent(f, end, CLUSTER_LOOPS) > count)
+    if (extent(f, f->end, CLUSTER_LOOPS) > count)
         return WHY_JUMP;
     if ((f->jumps & BIT(last)) && !is_conditional(&f->at[last]))
-        return followed(f, last, end, flow) < 0 ? WHY_JUMP : WHY_COMPLETE;
+        return followed(f, last, f->end, flow) < 0 ? WHY_JUMP : WHY_COMPLETE;
     return f->why == WHY_LIMIT && count < f->seen ? WHY_COMPLETE : f->why;
 }
 
@@ -329,24 +366,81 @@ static void settle_jump(struct forming *f, u32 i, u32 count)
         at->weak &= f->at[in].role != ROLE_STRONG;
 }
 
+/* ---- from where ---- */
+
+/* The cluster whose first instruction is at `start`. Returns its count. */
+static u32 form_from(struct forming *f, u64 start)
+{
+    u32 max = f->request->max > CLUSTER_MAX ? CLUSTER_MAX : f->request->max;
+
+    *f = (struct forming){.request = f->request, .at = f->at, .start = start, .end = CLUSTER_MAX};
+    look_ahead(f, max ? max : 1);
+    aim(f);
+    f->end = f->seen < f->end ? f->seen : f->end;
+    choose_returns(f);
+    return extent(f, f->end, f->request->flow);
+}
+
+/* Whether the code at `start` comes to the instruction that exited, and all between can be carried. */
+static bool leads_to_exit(struct forming *f, u64 start)
+{
+    struct cluster_insn at;
+    u64 rip = f->start = start;
+
+    for (u32 i = 0; i < CLUSTER_BEFORE && rip < f->request->rip; i++) {
+        if (look_at(f, &at, rip) != WHY_END)
+            return false;
+        rip += at.insn.length;
+    }
+    return rip == f->request->rip;
+}
+
+/* The first of the places before the instruction that exited, to which jumps lead back (SPEC 6.7); itself: none. */
+static u64 head_of_loop(struct forming *f)
+{
+    u64 exit = f->request->rip, start = exit, jumps = f->reached & f->jumps;
+
+    for (u32 i = 0; i < f->seen && f->request->flow >= CLUSTER_LOOPS && f->request->max > 1; i++) {
+        u64 target = target_rip(&f->at[i]);
+        if (jumps >> i & 1 && target < start && exit - target <= CLUSTER_BEFORE_BYTES && leads_to_exit(f, target))
+            start = target;
+    }
+    return start;
+}
+
+/*
+ * Where forming, which began at f->start, would better begin: at what it uses; and where the limits leave less behind
+ * the instruction that exited, whose `last` one was without those before it, at that itself.
+ */
+static u64 better_start(const struct forming *f, u32 count, u64 last)
+{
+    if (!is_entry(f, &f->at[f->entry]) || f->at[count - 1].rip < last)
+        return f->request->rip;
+    return f->at[__builtin_ctzll(f->reached)].rip;
+}
+
 void cluster_form(const struct cluster_request *request, struct cluster *cluster)
 {
-    struct forming f = {.request = request, .at = cluster->at, .gap_end = CLUSTER_MAX};
-    u32 max = request->max > CLUSTER_MAX ? CLUSTER_MAX : request->max;
+    struct forming f = {.request = request, .at = cluster->at};
+    u32 count = form_from(&f, request->rip);
+    u64 last = cluster->at[count - 1].rip, start = request->rip, better = head_of_loop(&f);
 
-    look_ahead(&f, max ? max : 1);
-    aim(&f);
-    u32 end = f.seen < f.gap_end ? f.seen : f.gap_end;
-    u32 count = extent(&f, end, request->flow);
+    while (better != start) {
+        start = better;
+        count = form_from(&f, start);
+        better = better_start(&f, count, last);
+    }
     cluster->code_size = request->code_size;
-    cluster->why = reason(&f, count, end);
+    cluster->why = reason(&f, count);
     cluster->stopper = cluster->why == WHY_INSTRUCTION ? cluster->at[f.seen].insn.op : 0;
     cluster->count = count;
+    cluster->entry = f.entry;
     cluster->exiting = 0;
     for (u32 i = 0; i < count; i++) {
         cluster->exiting += cluster->at[i].role != ROLE_FILLER;
         settle_jump(&f, i, count);
     }
+    cluster->at[f.entry].joins |= f.entry > 0;
 }
 
 const char *cluster_why_text(enum cluster_why why)

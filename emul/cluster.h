@@ -13,7 +13,10 @@
 
 #define CLUSTER_MAX 64       /* instructions looked at: the upper limit of cluster-max= */
 #define CLUSTER_GAP_MEMORY 4 /* accesses of gap fillers between two exiting instructions (SPEC 6.1) */
-#define CLUSTER_OUT (-1)     /* a jump's target outside the cluster */
+/* How far before the instruction that exited the head of a loop may be (SPEC 6.7). */
+#define CLUSTER_BEFORE_BYTES 96
+#define CLUSTER_BEFORE 24
+#define CLUSTER_OUT (-1) /* a jump's target outside the cluster */
 
 /* What an instruction is to a cluster (SPEC 6.1). */
 enum cluster_role {
@@ -46,7 +49,7 @@ struct cluster_insn {
     s8 target;  /* CARRY_JUMP: index of the instruction it leads to when taken, or CLUSTER_OUT */
     bool loops; /* CARRY_JUMP: an enabled backedge: the time is checked there, and the rounds if `weak` */
     bool weak;  /* of such: nothing in the loop exits strongly, so it is left after CLUSTER_WEAK_ROUNDS */
-    bool joins; /* some jump of the cluster leads here */
+    bool joins; /* some jump of the cluster leads here, or it is entered here with instructions before it */
 };
 
 /* Of WOULD_IO_*, carried by CARRY_PERFORM: DX at an instruction that was not seen to exit, where all ports are trapped.
@@ -74,12 +77,13 @@ enum cluster_why {
 };
 
 struct cluster {
-    u32 count;   /* instructions from the first to the last exiting one, or to the last enabled backedge; at least 1 */
+    u32 count;   /* instructions up to the last exiting one, or to the last enabled backedge; at least 1 */
     u32 exiting; /* of them ROLE_STRONG or ROLE_WEAK */
     enum code_size code_size;
     enum cluster_why why;
     u16 stopper; /* enum op: WHY_INSTRUCTION */
     struct cluster_insn at[CLUSTER_MAX];
+    u32 entry; /* the one that exited; those before it are reached by an enabled backedge */
 };
 
 /* SPEC 6.4: `flow=`. FLOW of a later rung includes the earlier ones. */
@@ -95,7 +99,7 @@ struct cluster_request {
     bool ports_free; /* CPL <= IOPL and not virtual-8086 mode, or real mode: the TSS bitmap is not asked */
     const struct policy *policy;
     const struct tracker *tracker; /* predicts which memory operands are in a trapped page; NULL: none is */
-    struct track_cause cause;      /* what the exit was about: predicts the first instruction */
+    struct track_cause cause;      /* what the exit was about: predicts the instruction at `rip` */
     /* The instruction at `rip`, decoded for code_size. False: it cannot be read or decoded. */
     bool (*fetch)(void *context, u64 rip, struct insn *insn);
     void *context;
@@ -106,8 +110,8 @@ struct cluster_request {
 };
 
 /*
- * Fills *cluster. The first instruction is always in it; its carry is CARRY_NOT when it cannot be translated at all
- * (`why` says the reason). Reads each instruction once.
+ * Fills *cluster. The instruction that exited is always in it; it is the only one, with CARRY_NOT, when it cannot be
+ * translated at all (`why` says the reason). Reads each instruction once, more often where a jump leads before `rip`.
  */
 void cluster_form(const struct cluster_request *request, struct cluster *cluster);
 

@@ -156,12 +156,12 @@ static u32 length_of(const struct cluster *cluster)
 }
 
 /*
- * The LAPIC register that the exit was about, where the first instruction's access to it is no more than that: 32 bits
+ * The LAPIC register that the exit was about, where the instruction's access to it is no more than that: 32 bits
  * of a plain register, or a part of such that is only read.
  */
 static void *register_of(const struct vcpu *v, const struct cluster *cluster, const struct site_exit *exit)
 {
-    const struct cluster_insn *at = &cluster->at[0];
+    const struct cluster_insn *at = &cluster->at[cluster->entry];
     const struct operand *operand = &at->insn.operand[at->insn.operand[0].kind != OPERAND_MEMORY];
     u32 within = exit->detail & ~PAGE_MASK;
     if (at->carry != CARRY_MEMORY || operand->kind != OPERAND_MEMORY || !policy_is_apic(&v->vm->policy, exit->detail))
@@ -178,18 +178,20 @@ static bool note_source(struct vcpu *v, const struct cluster *cluster, struct tr
     struct place_of_code place, second = {.at = gpa(0)};
     enum code_size code_size = cluster->code_size;
     u32 length = length_of(cluster);
-    if (length > TC_SOURCE_MAX || !remember_walk(v, code_size, 0, &place))
-        return false;
-    u32 first = (u32)min_u64(length, PAGE_SIZE - (place.at.at & ~PAGE_MASK));
-    if (first < length && !remember_walk(v, code_size, first, &second))
+    u64 rip = v->rip, start = v->rip = cluster->at[0].rip;
+    bool there = length <= TC_SOURCE_MAX && remember_walk(v, code_size, 0, &place);
+    u32 first = there ? (u32)min_u64(length, PAGE_SIZE - (place.at.at & ~PAGE_MASK)) : 0;
+    there = there && (first == length || remember_walk(v, code_size, first, &second));
+    v->rip = rip;
+    if (!there)
         return false;
     for (u32 i = 0; i < cluster->count; i++)
-        memcpy(made->source + (cluster->at[i].rip - cluster->at[0].rip), cluster->at[i].insn.bytes,
-               cluster->at[i].insn.length);
+        memcpy(made->source + (cluster->at[i].rip - start), cluster->at[i].insn.bytes, cluster->at[i].insn.length);
     made->gpa[0] = place.at;
     made->gpa[1] = second.at;
     made->bytes[0] = place.ptr;
     made->bytes[1] = second.ptr;
+    made->behind = (u8)(rip - start);
     made->length = (u16)length;
     made->first = (u16)first;
     return true;
@@ -234,7 +236,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         exit->detail < v->vm->window.physmap.direct_end)
         request.page_at = v->vm->window.physmap.direct + (exit->detail & PAGE_MASK);
     request.alone = is_alone(cluster, request.register_at);
-    u8 carry = cluster->at[0].carry;
+    u8 carry = cluster->at[cluster->entry].carry;
     bool worth = carry != CARRY_NOT && (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
     made = (struct translation){
         .rip = linear_rip(v),
@@ -251,10 +253,10 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .why = (u8)cluster->why,
         .stopper = (u8)cluster->stopper,
         .code_size = (u8)cluster->code_size,
-        .length = cluster->at[0].insn.length,
-        .kind = cluster->at[0].would,
+        .length = cluster->at[cluster->entry].insn.length,
+        .kind = cluster->at[cluster->entry].would,
     };
-    memcpy(made.source, cluster->at[0].insn.bytes, INSN_MAX);
+    memcpy(made.source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
     if (!worth || !note_source(v, cluster, &made))
         return false;
     note_walk(v, &made);

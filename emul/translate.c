@@ -322,10 +322,16 @@ static u32 memory_size(const struct insn *insn)
     return 0;
 }
 
-/* The first one is what exited; where a loop comes back to it, begin() has taken that one off. */
+/* The one that is entered at. */
+static const struct cluster_insn *entry_of(const struct translator *t)
+{
+    return &t->cluster->at[t->cluster->entry];
+}
+
+/* The entry is what exited; where a loop comes back to it, begin() has taken that one off. */
 static u32 would_be_avoided(const struct translator *t, const struct cluster_insn *at)
 {
-    return at == &t->cluster->at[0] && !at->joins ? WOULD_NOT : at->would;
+    return at == entry_of(t) && !at->joins ? WOULD_NOT : at->would;
 }
 
 /* ---- performed by the interpreter ---- */
@@ -520,7 +526,7 @@ static u32 port_size(const struct insn *insn)
     return insn->operand[insn->op == OP_IN ? 0 : 1].size;
 }
 
-/* The first instruction's port is what the exit said; DX of a later one is looked at. */
+/* The entry's port is what the exit said; DX of others is looked at. */
 static void port(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
@@ -531,7 +537,7 @@ static void port(struct translator *t, u32 index)
         emit_slot(e, SLOT_LOAD, RAX, GPR_SLOT(RAX));
         if (by_dx)
             emit_slot(e, SLOT_LOAD, RDX, GPR_SLOT(RDX));
-    } else if (by_dx && (index || at->joins)) {
+    } else if (by_dx && (at != entry_of(t) || at->joins)) {
         flags_save(t);
         emit8(e, 0x66); /* CMP DX, port */
         emit8(e, 0x81);
@@ -573,6 +579,7 @@ static void write_dr7(struct translator *t, u32 reg, u64 rip)
     emit_mask(e, MASK_OR, SLOT(dr7), DR7_FIXED_1);
     emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or it would be fetched over */
     emit_mask(e, MASK_OR, SLOT(dirty), PART_DR7);
+    emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or whoever needs it would fetch the old one */
 }
 
 static void emit_move_dr(struct emitter *e, u32 opcode, u32 number, u32 reg)
@@ -775,8 +782,8 @@ static void begin(struct translator *t)
         return;
     for (u32 i = 0; i < t->lines; i++)
         emit_slot_set(e, line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
-    if (t->cluster->at[0].joins)
-        count(t, &t->cluster->at[0], 1);
+    if (entry_of(t)->joins)
+        count(t, entry_of(t), 1);
     if (has_loop(t->cluster, false)) {
         emit_slot32_set(e, SLOT(frame.rounds), t->rounds);
         emit_bytes(e, rdtsc_to_rax, sizeof(rdtsc_to_rax));
@@ -790,22 +797,22 @@ static void begin(struct translator *t)
     emit_slot(e, SLOT_LOAD, RDX, GPR_SLOT(RDX));
 }
 
-/* The exit has proved where the first instruction goes, unless a loop comes back to it. */
+/* The exit has proved where the entry goes, unless a loop comes back to it: then it is the first instruction. */
 static bool is_proved(const struct translator *t, u32 index)
 {
     return index == 0 && !t->cluster->at[0].joins && t->request->register_at;
 }
 
-/* The exit has proved where the first instruction's line leads; the line itself sees to an operand over two pages. */
+/* The exit has proved where the entry's line leads; the line itself sees to an operand over two pages. */
 static void prime_line(struct translator *t)
 {
-    const struct cluster_insn *at = &t->cluster->at[0];
+    const struct cluster_insn *at = entry_of(t);
     struct emitter *e = &t->e;
     bool one_register = t->request->register_at;
     u32 scratch = scratch_for(&at->insn), line = line_slot(line_for(t, at));
     u64 limit = one_register ? 1 : PAGE_SIZE - memory_size(&at->insn) + 1;
     emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
-    emit_address(t, 0, scratch);
+    emit_address(t, t->cluster->entry, scratch);
     if (!one_register)
         emit_page_of(e, scratch);
     emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, linear));
@@ -815,11 +822,24 @@ static void prime_line(struct translator *t)
     emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
 }
 
-static bool primes_line(const struct translator *t)
+static bool primes_line(struct translator *t)
 {
-    const struct cluster_insn *at = &t->cluster->at[0];
+    const struct cluster_insn *at = entry_of(t);
     bool simple = t->request->page_at || (t->request->register_at && memory_size(&at->insn) == 4);
-    return at->carry == CARRY_MEMORY && at->role == ROLE_WEAK && simple && !t->request->alone;
+    return at->carry == CARRY_MEMORY && at->role == ROLE_WEAK && simple && !t->request->alone &&
+           !is_proved(t, t->cluster->entry) && line_for(t, at) != NO_LINE;
+}
+
+/* From begin(), past instructions that only a loop comes to. */
+static void enter(struct translator *t)
+{
+    if (primes_line(t))
+        prime_line(t);
+    if (!t->cluster->entry)
+        return;
+    t->jump[t->jump_count].from = emit_jump(&t->e);
+    t->jump[t->jump_count++].to = t->cluster->entry;
+    t->flags = FLAGS_IN_SLOT;
 }
 
 static void registers_only(struct translator *t, u32 index)
@@ -844,8 +864,6 @@ static void perform_instead(struct translator *t, u32 index)
 static void carry(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
-    if (index == 0 && !is_proved(t, 0) && primes_line(t))
-        prime_line(t);
     if (at->joins)
         label_here(t, index);
     t->failed |= at->carry <= CARRY_MEMORY && registers_of(&at->insn) & 1u << RSP;
@@ -956,6 +974,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
         t->dirties |= t->cluster->at[i].carry == CARRY_PERFORM || t->cluster->at[i].carry == CARRY_DEBUG ||
                       (t->cluster->at[i].carry == CARRY_MEMORY && !is_proved(t, i));
     begin(t);
+    enter(t);
     for (u32 i = 0; i < t->cluster->count; i++)
         carry(t, i);
     leave_now(t, t->flags, rip_after(t, t->cluster->count - 1));

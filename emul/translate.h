@@ -10,9 +10,9 @@
  * and leaves by a jump to v->frame.end (or end_flags, end_care) with the same, RAX being the guest's RIP. Wherever it
  * leaves, the guest is exactly between two instructions (SPEC 6.6).
  *
- * Who enters it has seen to it that: the first instruction is what exited, at the port or the address that the
- * translation is for; the page or pages have the bytes it was made from; no event, trap flag, armed breakpoint or
- * interrupt shadow asks for more than the instructions do.
+ * Who enters it has seen to it that: the instruction that it is entered at is what exited, at the port or the address
+ * that the translation is for; the page or pages have the bytes it was made from; no event, trap flag, armed breakpoint
+ * or interrupt shadow asks for more than the instructions do.
  */
 #ifndef EMUL_TRANSLATE_H
 #define EMUL_TRANSLATE_H
@@ -32,8 +32,8 @@ struct performed {
 struct translate_request {
     const struct cluster *cluster;
     /*
-     * The first instruction reaches the LAPIC register at this host address (aligned, plain: nothing guards it), which
-     * the exit itself proves (its guest-physical address). NULL: it is no such access, or not a simple one.
+     * The instruction that exited reaches the LAPIC register at this host address (aligned, plain: nothing guards it),
+     * which the exit itself proves (its guest-physical address). NULL: it is no such access, or not a simple one.
      */
     void *register_at;
     void *page_at; /* the same for any place in a page of trap=mmio:, where the page is */

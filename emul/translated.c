@@ -42,7 +42,7 @@ bool translated_is_there(struct vcpu *v, const struct translation *t)
     struct place_of_code place;
     enum code_size code_size = vcpu_code_size(v);
     u64 rip = v->rip;
-    v->rip = t->rip_offset;
+    v->rip = t->rip_offset - t->behind;
     bool there = remember_walk(v, code_size, 0, &place) && place.at.at == t->gpa[0].at;
     if (there && t->page[1])
         there = remember_walk(v, code_size, t->first, &place) && place.at.at == t->gpa[1].at;
@@ -65,7 +65,8 @@ static bool maps(struct vcpu *v, u64 linear, const u8 *host)
 static bool maps_own(struct vcpu *v, const u8 *host)
 {
     const struct translation *running = v->frame.running;
-    return maps(v, running->rip, host) || (running->page[1] && maps(v, running->rip + running->first, host));
+    u64 start = running->rip - running->behind;
+    return maps(v, start, host) || (running->page[1] && maps(v, start + running->first, host));
 }
 
 static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)

@@ -31,6 +31,8 @@ struct cluster_case {
     const char *text;
 };
 
+#define NOP8 "0f 1f 84 00 00 00 00 00 "
+
 static const struct cluster_case cluster_cases[] = {
     {
         .name = "bios-pci-32",
@@ -187,17 +189,148 @@ static const struct cluster_case cluster_cases[] = {
         .start = 5,
         .code = "ba f6 03 00 00 ec 24 88 3c 08 74 07 f3 90 4b 75 ef eb 08 ba f0 01 00 00 66 f3 6d f4",
         .seen = {{5, TRACK_PORT, 0x3f6}, {24, TRACK_PORT, 0x1f0}},
-        .text = " 0  strong port      in al, dx                        ; port 3f6\n"
-                " 1         registers and al, 88\n"
-                " 2         registers cmp al, 8\n"
-                " 3         jump      jz to 8\n"
-                " 4         registers pause\n"
-                " 5         registers dec ebx\n"
-                " 6         jump      jnz out\n"
-                " 7         jump      jmp out\n"
-                " 8>        registers mov edx, 1f0\n"
-                " 9  strong perform   rep insw                         ; port 1f0\n"
-                "10 instructions, 2 would exit; an instruction that cannot be carried: HLT\n",
+        .text = " 0>        registers mov edx, 3f6\n"
+                " 1= strong port      in al, dx                        ; port 3f6\n"
+                " 2         registers and al, 88\n"
+                " 3         registers cmp al, 8\n"
+                " 4         jump      jz to 9\n"
+                " 5         registers pause\n"
+                " 6         registers dec ebx\n"
+                " 7         jump      jnz to 0                         ; as long as there is time\n"
+                " 8         jump      jmp out\n"
+                " 9>        registers mov edx, 1f0\n"
+                "10  strong perform   rep insw                         ; port 1f0\n"
+                "11 instructions, 2 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "ide-both",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 4,
+        .code = "66 ba f6 03 ec 66 ba f7 01 ec d0 e0 72 02 e2 f0 c3",
+        .seen = {{4, TRACK_PORT, 0x3f6}, {9, TRACK_PORT, 0x1f7}},
+        .text = " 0>        registers mov dx, 3f6\n"
+                " 1= strong port      in al, dx                        ; port 3f6\n"
+                " 2         registers mov dx, 1f7\n"
+                " 3  strong port      in al, dx                        ; port 1f7\n"
+                " 4         registers shl al, 1\n"
+                " 5         jump      jb out\n"
+                " 6         jump      loop to 0                        ; as long as there is time\n"
+                "7 instructions, 2 would exit; call, return or computed jump\n",
+    },
+    {
+        .name = "ide-top",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 5,
+        .code = "85 f6 74 06 4e ec a8 08 74 f6 c3",
+        .seen = {{5, TRACK_PORT, 0x1f7}},
+        .text = " 0>        registers test esi, esi\n"
+                " 1         jump      jz out\n"
+                " 2         registers dec esi\n"
+                " 3= strong port      in al, dx                        ; port 1f7\n"
+                " 4         registers test al, 8\n"
+                " 5         jump      jz to 0                          ; as long as there is time\n"
+                "6 instructions, 1 would exit; call, return or computed jump\n",
+    },
+    {
+        .name = "middle-forward",
+        .code_size = CODE_32,
+        .flow = CLUSTER_FORWARD,
+        .start = 5,
+        .code = "85 f6 74 06 4e ec a8 08 74 f6 c3",
+        .seen = {{5, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; call, return or computed jump\n",
+    },
+    {
+        .name = "middle-bitmap",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 5,
+        .bitmap_asked = true,
+        .code = "85 f6 74 06 4e ec a8 08 74 f6 c3",
+        .seen = {{5, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; call, return or computed jump\n",
+    },
+    {
+        .name = "middle-overlapping",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 2,
+        .code = "90 b0 ec 75 fc f4",
+        .seen = {{2, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-far",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 104,
+        .code = NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 NOP8 "ec 75 95 f4",
+        .seen = {{104, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-many",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 25,
+        .code = "90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 ec 75 e4 f4",
+        .seen = {{25, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-cpuid",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 3,
+        .code = "0f a2 90 ec 75 fc 75 f8 f4",
+        .seen = {{3, TRACK_PORT, 0x1f7}},
+        .text = " 0>        registers nop\n"
+                " 1= strong port      in al, dx                        ; port 1f7\n"
+                " 2         jump      jnz to 0                         ; as long as there is time\n"
+                "3 instructions, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-unused",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .start = 4,
+        .code = "49 74 04 43 ec 75 fc 4e 75 f6 f4",
+        .seen = {{4, TRACK_PORT, 0x1f7}},
+        .text = " 0>        registers inc ebx\n"
+                " 1= strong port      in al, dx                        ; port 1f7\n"
+                " 2         jump      jnz to 0                         ; as long as there is time\n"
+                "3 instructions, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-gap",
+        .code_size = CODE_64,
+        .flow = CLUSTER_LOOPS,
+        .start = 10,
+        .code = "89 07 89 07 89 07 89 07 89 07 ec 75 f3 f4",
+        .seen = {{10, TRACK_PORT, 0x1f7}},
+        .text = " 0  strong port      in al, dx                        ; port 1f7\n"
+                "1 instruction, 1 would exit; an instruction that cannot be carried: HLT\n",
+    },
+    {
+        .name = "middle-pages",
+        .code_size = CODE_32,
+        .flow = CLUSTER_LOOPS,
+        .rip = 0x100ffe,
+        .start = 4,
+        .code = "66 ba f6 03 ec a8 88 75 f7 f4",
+        .seen = {{4, TRACK_PORT, 0x3f6}},
+        .text = " 0>        registers mov dx, 3f6\n"
+                " 1= strong port      in al, dx                        ; port 3f6\n"
+                " 2         registers test al, 88\n"
+                " 3         jump      jnz to 0                         ; as long as there is time\n"
+                "4 instructions, 1 would exit; an instruction that cannot be carried: HLT\n",
     },
     {
         .name = "ide-data",
@@ -413,10 +546,10 @@ static const struct cluster_case cluster_cases[] = {
         .code_size = CODE_32,
         .flow = CLUSTER_LOOPS,
         .start = 3,
-        .code = "49 74 03 ec eb fa e4 71 f4",
+        .code = "49 74 01 ec 4b 75 f9 f4",
         .seen = {{3, TRACK_PORT, 0x1f7}},
         .text = " 0  strong port      in al, dx                        ; port 1f7\n"
-                "1 instruction, 1 would exit; control flow that is not followed\n",
+                "1 instruction, 1 would exit; an instruction that cannot be carried: HLT\n",
     },
     {
         .name = "not-enabled-back",
@@ -425,10 +558,11 @@ static const struct cluster_case cluster_cases[] = {
         .code = "ec 49 74 04 e4 71 eb f9 f4",
         .seen = {{0, TRACK_PORT, 0x1f7}},
         .text = " 0  strong port      in al, dx                        ; port 1f7\n"
-                " 1         registers dec ecx\n"
+                " 1>        registers dec ecx\n"
                 " 2         jump      jz out\n"
                 " 3  strong port      in al, 71                        ; port 71\n"
-                "4 instructions, 2 would exit; control flow that is not followed\n",
+                " 4         jump      jmp to 1                         ; as long as there is time\n"
+                "5 instructions, 2 would exit; nothing downstream exits\n",
     },
     {
         .name = "forever",

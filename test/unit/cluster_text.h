@@ -2,7 +2,8 @@
 /*
  * A cluster as text, for tests and docs/CLUSTERS.md: a line for each instruction,
  *
- *   index, `>` where a jump of the cluster leads; role; carry; the instruction; what it would have exited on,
+ *   index, `>` where a jump of the cluster leads, `=` where it is entered if not at the top; role; carry; the
+ * instruction; what it would have exited on,
  *
  * and a last line that says how many there are and why not more.
  */
@@ -170,7 +171,11 @@ static inline void cluster_text(const struct cluster *cluster, char *to, size_t 
     for (u32 i = 0; i < cluster->count; i++) {
         const struct cluster_insn *at = &cluster->at[i];
         size_t line = text.length;
-        text_add(&text, "%2u%s %-6s %-9s ", i, at->joins ? ">" : " ", roles[at->role], carries[at->carry]);
+        text_add(&text, "%2u%s %-6s %-9s ", i,
+                 i && i == cluster->entry ? "="
+                 : at->joins              ? ">"
+                                          : " ",
+                 roles[at->role], carries[at->carry]);
         text_insn(&text, at);
         if (at->would || at->loops) {
             size_t width = text.length - line;

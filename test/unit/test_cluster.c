@@ -29,6 +29,7 @@ struct code {
     u32 length, fetched;
     u8 bytes[4096];
     bool seen[4096]; /* fetched once already */
+    bool again;      /* may be fetched several times */
 };
 
 static bool fetch(void *context, u64 rip, struct insn *insn)
@@ -39,7 +40,7 @@ static bool fetch(void *context, u64 rip, struct insn *insn)
     memset(insn, 0xa5, sizeof(*insn)); /* undefined when it cannot be decoded */
     if (at >= code->length)
         return false;
-    assert_false(code->seen[at]);
+    assert_true(code->again || !code->seen[at]);
     code->seen[at] = true;
     code->fetched++;
     return insn_decode(code->bytes + at, (u32)(code->length - at), code->code_size, insn) == DECODE_OK;
@@ -104,6 +105,7 @@ static void form_case(const struct cluster_case *c, struct cluster *cluster)
     code.rip = c->rip ? c->rip : DEFAULT_RIP >> (c->code_size == CODE_16 ? 8 : 0);
     code.code_size = c->code_size;
     read_hex(&code, c->code);
+    code.again = c->start && c->flow == CLUSTER_LOOPS;
     request.rip = code.rip + c->start;
     build_policy(&policy, c->trap);
     tracker_init(&tracker, 3, HZ);
@@ -114,7 +116,7 @@ static void form_case(const struct cluster_case *c, struct cluster *cluster)
             request.cause = cause;
     }
     cluster_form(&request, cluster);
-    assert_true(code.fetched <= (request.max == 1 ? 1 : CLUSTER_MAX));
+    assert_true(code.again || code.fetched <= (request.max == 1 ? 1 : CLUSTER_MAX));
 }
 
 static void test_cases(void **state)
@@ -197,6 +199,11 @@ static u32 random_below(u32 n)
     return (u32)((random_state >> 33) % n);
 }
 
+static bool is_port(const struct insn *insn)
+{
+    return insn->op >= OP_INS && insn->op <= OP_OUT;
+}
+
 static bool jumps(const struct cluster_insn *at)
 {
     return at->carry == CARRY_JUMP;
@@ -221,10 +228,25 @@ static void check_role(const struct cluster_request *request, const struct clust
     }
 }
 
+/* What can be reached from instruction `from`; not `past_exits`: without an instruction that would exit. */
+static u64 reach(const struct cluster *cluster, u32 from, u64 reached, bool past_exits)
+{
+    const struct cluster_insn *at = &cluster->at[from];
+
+    if (from >= cluster->count || reached >> from & 1)
+        return reached;
+    reached |= 1ull << from;
+    if (at->role != ROLE_FILLER && !past_exits)
+        return reached;
+    if (at->target != CLUSTER_OUT)
+        reached = reach(cluster, (u32)at->target, reached, past_exits);
+    return jumps(at) && at->insn.op == OP_JMP ? reached : reach(cluster, from + 1, reached, past_exits);
+}
+
 static void check_target(const struct cluster_request *request, const struct cluster *cluster, u32 i)
 {
     const struct cluster_insn *at = &cluster->at[i];
-    bool exits = false, strong = false;
+    bool strong = false;
 
     if (at->target == CLUSTER_OUT) {
         assert_false(at->loops || at->weak);
@@ -238,14 +260,12 @@ static void check_target(const struct cluster_request *request, const struct clu
     assert_true(request->flow >= (at->loops ? CLUSTER_LOOPS : CLUSTER_FORWARD));
     if (!at->loops)
         return;
-    for (const struct cluster_insn *in = to; !jumps(in); in++)
-        exits |= in->role != ROLE_FILLER;
     for (const struct cluster_insn *in = to; in < at; in++)
         strong |= in->role == ROLE_STRONG;
-    assert_true(exits);
+    assert_false(reach(cluster, (u32)at->target, 0, false) >> i & 1);
     assert_int_equal(at->weak, !strong);
     if (!request->ports_free)
-        assert_true(at->target || to->insn.op < OP_INS || to->insn.op > OP_OUT);
+        assert_true(at->target > (s8)cluster->entry || !is_port(&cluster->at[cluster->entry].insn));
 }
 
 static bool leads_to(const struct cluster *cluster, u32 index)
@@ -256,13 +276,29 @@ static bool leads_to(const struct cluster *cluster, u32 index)
     return false;
 }
 
+/* Instructions before the one that exited: a jump back leads to the first of them, and it is taken from behind. */
+static void check_entry(const struct cluster_request *request, const struct cluster *cluster)
+{
+    u32 entry = cluster->entry;
+
+    assert_true(entry < cluster->count && cluster->at[entry].rip == request->rip);
+    if (!entry)
+        return;
+    assert_true(request->flow == CLUSTER_LOOPS && entry <= CLUSTER_BEFORE);
+    assert_true(request->rip - cluster->at[0].rip <= CLUSTER_BEFORE_BYTES);
+    assert_true(reach(cluster, entry, 0, true) & 1);
+    for (u32 i = entry; i < cluster->count; i++)
+        assert_true(cluster->at[i].loops || cluster->at[i].target == CLUSTER_OUT || cluster->at[i].target > (s8)entry);
+}
+
 static void check_cluster(const struct cluster_request *request, const struct cluster *cluster)
 {
     const struct cluster_insn *last = &cluster->at[cluster->count - 1];
     u32 gap = 0, exiting = 0;
 
     assert_true(cluster->count >= 1 && cluster->count <= (request->max == 1 ? 1 : CLUSTER_MAX));
-    assert_true(cluster->at[0].rip == request->rip && cluster->code_size == request->code_size);
+    assert_true(cluster->code_size == request->code_size);
+    check_entry(request, cluster);
     assert_true(cluster->count == 1 || last->role != ROLE_FILLER || last->loops);
     assert_true(cluster->why < WHY_END);
     assert_true(cluster->why != WHY_LIMIT || cluster->count >= request->max);
@@ -272,14 +308,14 @@ static void check_cluster(const struct cluster_request *request, const struct cl
         assert_true(i == 0 || at->rip == at[-1].rip + at[-1].insn.length);
         check_role(request, at);
         check_target(request, cluster, i);
-        assert_int_equal(at->joins, leads_to(cluster, i));
+        assert_int_equal(at->joins, leads_to(cluster, i) || (i && i == cluster->entry));
         gap = at->role == ROLE_FILLER ? gap + cluster_accesses(&at->insn) : 0;
         assert_true(gap <= CLUSTER_GAP_MEMORY || cluster->count == 1);
         exiting += at->role != ROLE_FILLER;
-        assert_true(i == 0 || request->ports_free || at->insn.op < OP_INS || at->insn.op > OP_OUT);
+        assert_true(i == cluster->entry || request->ports_free || !is_port(&at->insn));
     }
     assert_int_equal(cluster->exiting, exiting);
-    assert_true(((last->rip + last->insn.length - 1) >> PAGE_SHIFT) - (request->rip >> PAGE_SHIFT) <= 1 ||
+    assert_true(((last->rip + last->insn.length - 1) >> PAGE_SHIFT) - (cluster->at[0].rip >> PAGE_SHIFT) <= 1 ||
                 last->carry == CARRY_NOT);
 }
 
@@ -343,7 +379,7 @@ static void test_random(void **state)
     static struct cluster cluster;
     static struct code code;
     struct policy policies[3];
-    u32 long_ones = 0, loops = 0;
+    u32 long_ones = 0, loops = 0, before = 0;
 
     for (u32 i = 0; i < COUNT_OF(policies); i++)
         build_policy(&policies[i], (enum trap_what)i);
@@ -354,35 +390,39 @@ static void test_random(void **state)
         random_code(&code);
         random_history(&tracker, &code);
         struct cluster_request request = {
-            .rip = code.rip,
+            .rip = code.rip + (random_below(2) ? random_below(120) : 0),
             .code_size = code.code_size,
             .ports_free = random_below(4),
             .policy = &policies[random_below(3)],
             .tracker = random_below(8) ? &tracker : NULL,
-            .cause = tracker_predict(&tracker, code.rip),
             .fetch = fetch,
             .context = &code,
         };
         u32 most = 1 + random_below(CLUSTER_MAX), counts[CLUSTER_LOOPS + 2];
+        u64 ends[CLUSTER_LOOPS + 2];
+        request.cause = tracker_predict(&tracker, request.rip);
         /* The three methods, and then a lower limit: none of them finds less than the one below it. */
         for (u32 flow = CLUSTER_STRAIGHT; flow <= CLUSTER_LOOPS + 1; flow++) {
             request.flow = flow > CLUSTER_LOOPS ? CLUSTER_LOOPS : flow;
             request.max = flow > CLUSTER_LOOPS ? 1 + most / 2 : most;
             memset(code.seen, 0, sizeof(code.seen));
             code.fetched = 0;
+            code.again = request.flow == CLUSTER_LOOPS;
             memset(&cluster, 0x5a, sizeof(cluster));
             cluster_form(&request, &cluster);
             check_cluster(&request, &cluster);
-            assert_true(code.fetched <= (request.max == 1 ? 1 : CLUSTER_MAX));
+            assert_true(code.again || code.fetched <= (request.max == 1 ? 1 : CLUSTER_MAX));
             counts[flow] = cluster.count;
+            ends[flow] = cluster.at[cluster.count - 1].rip;
+            before += cluster.entry > 0;
         }
-        assert_true(counts[CLUSTER_STRAIGHT] <= counts[CLUSTER_FORWARD]);
-        assert_true(counts[CLUSTER_FORWARD] <= counts[CLUSTER_LOOPS]);
-        assert_true(most == 1 || counts[CLUSTER_LOOPS + 1] <= counts[CLUSTER_LOOPS]);
+        assert_true(ends[CLUSTER_STRAIGHT] <= ends[CLUSTER_FORWARD]);
+        assert_true(ends[CLUSTER_FORWARD] <= ends[CLUSTER_LOOPS]);
+        assert_true(most == 1 || ends[CLUSTER_LOOPS + 1] <= ends[CLUSTER_LOOPS]);
         long_ones += counts[CLUSTER_LOOPS] > 8;
         loops += counts[CLUSTER_LOOPS] > counts[CLUSTER_FORWARD];
     }
-    assert_true(long_ones > 1000 && loops > 100); /* so it is worth something */
+    assert_true(long_ones > 1000 && loops > 100 && before > 100); /* so it is worth something */
 }
 
 /* ---- words ---- */
