@@ -259,6 +259,11 @@ static void cluster_finish(void)
     cluster_seen.made += counts->made;
 }
 
+static u64 cs_base(void)
+{
+    return cluster_mode == MODE_64 || cluster_mode == MODE_COMPAT || cluster_mode == MODE_32 ? 0 : LOW_CODE;
+}
+
 /* ---- what happens between two runs ---- */
 
 /* The guest's own store, or another CPU's: an EPT violation where the page is read-only. */
@@ -272,11 +277,6 @@ static void store_code(u64 at, const u8 *bytes, u32 size)
             host_guest.ram[at + i] = bytes[i];
         }
     }
-}
-
-static u64 cs_base(void)
-{
-    return cluster_mode == MODE_64 || cluster_mode == MODE_COMPAT || cluster_mode == MODE_32 ? 0 : LOW_CODE;
 }
 
 static void segment_bases(struct vcpu *v)
@@ -725,7 +725,8 @@ static void forgive_accessed(void)
         const u64 *runs = (const u64 *)(host_guests[RUNS].ram + at);
         u64 *steps = (u64 *)(host_guests[STEPS].ram + at);
         u32 index = at >> 3 & 511, low = CODE >> PAGE_SHIFT & 511;
-        bool code = index <= 1 || index >= low;
+        u64 rip = host_guests[RUNS].v.rip + cs_base();
+        bool code = index <= 1 || index >= low || index - (rip >> PAGE_SHIFT & 511) <= 1; /* some jump into data */
         if (code && (*runs ^ *steps) == BIT(5) && (*runs & BIT(5)))
             *steps = *runs;
     }
