@@ -289,6 +289,13 @@ static bool make(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     return false;
 }
 
+/* In a conforming segment the access rights of CS, by which translations are told apart, do not say the privilege. */
+static bool is_conforming(const struct vcpu *v)
+{
+    const u32 conforming = ACCESS_TYPE_CODE | ACCESS_TYPE_EXPAND_DOWN;
+    return (v->seg[SEG_CS].access & conforming) == conforming;
+}
+
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = linear_rip(v);
@@ -296,7 +303,7 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     skip->exits += skip->rip == v->rip;
     if (tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time()) != TRACK_TRANSLATE)
         return false;
-    if (!quick_runs(v))
+    if (!quick_runs(v) || is_conforming(v))
         return false;
     walk_memo_begin(v, &v->vm->ept);
     bool done = make(v, sites, exit);

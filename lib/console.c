@@ -160,6 +160,11 @@ bool console_holds(void)
     return !text_queue_empty(&console.held);
 }
 
+bool console_in_guest_line(void)
+{
+    return console.tracked && !console.line_start;
+}
+
 void console_send_held(void)
 {
     console_begin();

@@ -82,6 +82,8 @@ void console_release(void);
 /* Whether lines wait for console_send_held(). */
 bool console_holds(void);
 void console_send_held(void);
+/* Whether the guest is in the middle of a line, as far as its port is watched. */
+bool console_in_guest_line(void);
 
 /* From now on all sinks get all output. There is no way back: for messages after which Exeunt halts. */
 void console_fatal(void);

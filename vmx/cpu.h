@@ -56,6 +56,7 @@ struct cpu {
     struct event vectoring; /* the event whose delivery this exit interrupted */
     u64 mismatch_rip;       /* where the last instruction was met that is not what exited, */
     u32 mismatches;         /* and how often in a row */
+    u32 line_waits;         /* exits for which a line of a report waited */
     u32 chores;             /* enum chore: what has to be done before the next entry; mostly nothing */
 
     /* Control fields as they stand in the VMCS: written only when they change. */
