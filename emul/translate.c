@@ -579,7 +579,6 @@ static void write_dr7(struct translator *t, u32 reg, u64 rip)
     emit_mask(e, MASK_OR, SLOT(dr7), DR7_FIXED_1);
     emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or it would be fetched over */
     emit_mask(e, MASK_OR, SLOT(dirty), PART_DR7);
-    emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or whoever needs it would fetch the old one */
 }
 
 static void emit_move_dr(struct emitter *e, u32 opcode, u32 number, u32 reg)
