@@ -67,8 +67,10 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
     bool taken = skip->rip != v->rip && skip->left;
     u32 exits = tracker_vain(&sites->tracker, rip, !taken);
     sites->refused[why]++;
-    if (taken)
+    if (taken) {
+        skip->left /= 4; /* it may never exit again */
         return;
+    }
     if (skip->rip != v->rip)
         skip->exits = 1;
     skip->rip = v->rip;
@@ -230,9 +232,11 @@ static struct translation made; /* one CPU makes one at a time */
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     const struct cluster *cluster = &sites->cluster;
-    struct translate_request request = {.cluster = cluster, .register_at = register_of(v, cluster, exit)};
+    struct translate_request request = {.cluster = cluster};
     u32 entry;
-    if (exit->cause.kind == TRACK_PAGE && !policy_is_apic(&v->vm->policy, exit->detail) &&
+    if (!sites->roams)
+        request.register_at = register_of(v, cluster, exit);
+    if (!sites->roams && exit->cause.kind == TRACK_PAGE && !policy_is_apic(&v->vm->policy, exit->detail) &&
         exit->detail < v->vm->window.physmap.direct_end)
         request.page_at = v->vm->window.physmap.direct + (exit->detail & PAGE_MASK);
     request.alone = is_alone(cluster, request.register_at);
@@ -296,6 +300,31 @@ static bool is_conforming(const struct vcpu *v)
     return (v->seg[SEG_CS].access & conforming) == conforming;
 }
 
+/*
+ * There is a translation for this instruction, but for another register or port: one function that reaches them all.
+ * With memory one translation can serve the page; a port is part of the code.
+ */
+static bool roams(struct vcpu *v, struct sites *sites, u64 rip, const struct site_exit *exit)
+{
+    const struct translation *old = translations_find(&sites->tc, rip);
+    return old && old->reason == exit->reason && old->mode == v->seg[SEG_CS].access && translation_is_fresh(old) &&
+           (old->expect ^ exit->detail) & old->expect_mask;
+}
+
+/* False: it is not another place that the same code reaches, but other code; or a port, which is part of the code. */
+static bool may_roam(struct vcpu *v, struct sites *sites, u64 rip, const struct site_exit *exit)
+{
+    struct translation *old = translations_find(&sites->tc, rip);
+    if (!translation_same(old)) {
+        forget(v, sites, old, rip);
+        return false;
+    }
+    if (exit->cause.kind == TRACK_PAGE)
+        return true;
+    in_vain(v, sites, rip, old, WHY_GUARD);
+    return false;
+}
+
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = linear_rip(v);
@@ -306,6 +335,9 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     if (!quick_runs(v) || is_conforming(v))
         return false;
     walk_memo_begin(v, &v->vm->ept);
+    sites->roams = roams(v, sites, rip, exit);
+    if (sites->roams && !may_roam(v, sites, rip, exit))
+        return false;
     bool done = make(v, sites, exit);
     if (done)
         tracker_done(&sites->tracker, rip);

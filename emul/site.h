@@ -35,6 +35,7 @@ struct sites {
     enum cluster_flow flow;
     u32 cluster_max;        /* 1: engine=translate */
     struct cluster cluster; /* while one is made */
+    bool roams;             /* it is for a whole page: the instruction reaches several places there */
     /* Sets made->check; NULL where nobody asks for it. `alone`: it stands for one instruction. */
     void (*choose_check)(struct translation *made, bool alone);
     u32 refused[WHY_END]; /* how often a site was not translated, by reason */

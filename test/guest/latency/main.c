@@ -6,6 +6,9 @@
  * The LAPIC timer runs out once, with interrupts on, in the middle of a long loop, after as many different counts as
  * there are trials, so that it meets the loop at any place; the handler reads the TSC and ends the loop. The same count
  * met by a loop of NOPs, where nothing exits, says when the timer ran out; the difference is the wait.
+ *
+ * An exit in which a translation is made takes longer than the bound, once for each instruction that exits: where a
+ * wait is too long, the same trial is made again, and what does not come again is said in a line of its own.
  */
 #include "test/guest/lib/apic.h"
 #include "test/guest/lib/cpu.h"
@@ -25,6 +28,8 @@
 #define FIRST_COUNT 30000u
 #define COUNT_STEP 131u /* over all trials several times the bound, and at another place in each round of a loop */
 #define ROUNDS 100000u  /* of a loop that nothing ends; more than the longest count, at a tick each */
+
+#define AGAIN 8 /* more often than an instruction has to exit to be translated */
 
 #define TIMER_VECTOR 0x63
 #define PORT 0x80
@@ -133,20 +138,35 @@ static u32 one_exit(const struct loop *loop)
     return loop->string && string > ONE_EXIT ? string : ONE_EXIT;
 }
 
+/* How long the interrupt of a trial waited; ~0: it never came. *early: it came before it was due. */
+static u32 wait_of(const struct loop *loop, u32 trial, u32 due, u32 differ, bool *early)
+{
+    u32 at = arrival_in(loop->run, trial);
+    *early = at && at + differ < due;
+    if (!at)
+        return ~0u;
+    return at > due ? at - due : 0;
+}
+
 static void measure(const struct loop *loop, const u32 due[TRIALS], u32 differ)
 {
-    u32 longest = 0, early = 0, bound = BOUND + one_exit(loop) + differ;
+    u32 longest = 0, once = 0, early = 0, bound = BOUND + one_exit(loop) + differ;
     for (u32 i = 0; i < TRIALS; i++) {
-        u32 at = arrival_in(loop->run, i);
-        if (!at) {
+        bool too_early;
+        u32 waited = wait_of(loop, i, due[i], differ, &too_early);
+        for (u32 again = 0; waited > bound && waited != ~0u && again < AGAIN; again++) {
+            once = waited > once ? waited : once;
+            waited = wait_of(loop, i, due[i], differ, &too_early);
+        }
+        if (waited == ~0u) {
             fail(loop->name, "no interrupt in %u rounds", ROUNDS);
             return;
         }
-        u32 waited = at > due[i] ? at - due[i] : 0;
-        early += at + differ < due[i];
+        early += too_early;
         longest = waited > longest ? waited : longest;
     }
-    print("INFO %s: waited %u ticks at most, bound %u\n", loop->name, longest, bound);
+    print("INFO %s: waited %u ticks at most, bound %u; %u in an exit of a kind that comes once\n", loop->name, longest,
+          bound, once);
     if (longest > bound)
         fail(loop->name, "an interrupt waited %u ticks, want at most %u", longest, bound);
     else if (early)
