@@ -327,8 +327,6 @@ vmx_exit_slow_\name:
     store_other_registers
     leaq -CPU_VCPU(%rsp), %rdi
     call exit_handle
-    testq %rax, %rax
-    jnz vmx_run
     .globl vmx_entry_check_\name
 vmx_entry_check_\name:
     cmpl $0, CPU_ATTENTION(%rsp)
@@ -432,7 +430,11 @@ vmx_compare:
     popq %rcx
     ret
 
-vmx_run: /* rax = translated code */
+/* _Noreturn void vmx_run(const void *code, struct vcpu *): translated code instead of an entry; leaves the stack */
+    .globl vmx_run
+vmx_run:
+    movq %rsi, %rsp
+    movq %rdi, %rax
     load_other_registers
     jmp *%rax
 

@@ -125,42 +125,38 @@ static void flush_ept(struct cpu *cpu)
     }
 }
 
+/* vmx/entry.S: translated code (emul/translate.h) instead of an entry. */
+_Noreturn void vmx_run(const void *code, struct vcpu *v);
+
 /* Translated code runs next, unless an event has to be delivered before the instruction that exited. */
-static const void *take_run(struct cpu *cpu)
+static void run_translated(struct cpu *cpu)
 {
-    if (!(cpu->chores & CHORE_RUN))
-        return NULL;
     cpu->chores &= ~(u32)CHORE_RUN;
     if (cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))
-        return NULL;
+        return;
     flush_ept(cpu);
     cpu->vcpu.dirty = 0;
-    return cpu->run;
+    vmx_run(cpu->run, &cpu->vcpu);
 }
 
 /* Events, chores, translated code: out of line, so that the path without them keeps no registers. */
-static __attribute__((noinline)) const void *prepare_with_care(struct cpu *cpu)
+static __attribute__((noinline)) void prepare_with_care(struct cpu *cpu)
 {
     do_chores(cpu);
-    const void *run = take_run(cpu);
-    if (run)
-        return run;
+    if (cpu->chores & CHORE_RUN)
+        run_translated(cpu);
     event_deliver(cpu);
     flush_ept(cpu);
     state_write_back(cpu);
-    return NULL;
 }
 
-/*
- * What every way back into the guest does last. Mostly all that is left is RIP, and flags. Returns the translated code
- * to run instead; NULL: none.
- */
-static inline const void *prepare_entry(struct cpu *cpu)
+/* What every way back into the guest does last. Mostly all that is left is RIP, and flags. */
+static inline void prepare_entry(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0))
-        return prepare_with_care(cpu);
-    if (__builtin_expect((v->dirty | PART_RFLAGS) == (PART_RIP | PART_RFLAGS), 1)) {
+    if (__builtin_expect(v->event.valid | cpu->vectoring.valid | cpu->chores | cpu->vm->ept.flush, 0)) {
+        prepare_with_care(cpu);
+    } else if (__builtin_expect((v->dirty | PART_RFLAGS) == (PART_RIP | PART_RFLAGS), 1)) {
         vmwrite(VMCS_GUEST_RIP, v->rip);
         if (v->dirty & PART_RFLAGS)
             vmwrite(VMCS_GUEST_RFLAGS, v->rflags);
@@ -168,10 +164,9 @@ static inline const void *prepare_entry(struct cpu *cpu)
     } else {
         state_write_back(cpu);
     }
-    return NULL;
 }
 
-const void *exit_handle(struct cpu *cpu)
+void exit_handle(struct cpu *cpu)
 {
     u32 reason = (u32)vmread(VMCS_EXIT_REASON);
     cpu->reason = reason & EXIT_REASON_BASIC;
@@ -191,7 +186,7 @@ const void *exit_handle(struct cpu *cpu)
     if (__builtin_expect(!handler, 0))
         exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
     handler(cpu);
-    return prepare_entry(cpu);
+    prepare_entry(cpu);
 }
 
 void exit_finish(struct cpu *cpu)

@@ -10,10 +10,10 @@
 #include "vmx/cpu.h"
 
 /*
- * Called by entry.S with the guest's registers stored. On return the guest is entered, or the translated code is run
- * that is returned (emul/translate.h).
+ * Called by entry.S with the guest's registers stored. On return the guest is entered; where translated code is to run
+ * instead it does not return.
  */
-const void *exit_handle(struct cpu *cpu);
+void exit_handle(struct cpu *cpu);
 
 /* Called by entry.S when translated code was left in a state that is to be written back whole. */
 void exit_finish(struct cpu *cpu);
