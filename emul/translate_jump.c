@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Control flow within a cluster. */
+#include "emul/translator.h"
+
+static void to_target(struct translator *t, u32 index, struct fixup32 from)
+{
+    t->jump[t->jump_count].from = from;
+    t->jump[t->jump_count++].to = (u32)t->cluster->at[index].target;
+}
+
+/* The backedge is taken: goes on there unless it is time to leave. */
+static void go_back(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    const struct cluster_insn *target = &t->cluster->at[at->target];
+    struct emitter *e = &t->e;
+    emit_slot32_decrement(e, at->weak ? SLOT(frame.weak_rounds) : SLOT(frame.rounds));
+    emit_jcc_back(e, CC_NE, t->label[at->target]);
+    t->flags = FLAGS_IN_SLOT;
+    struct later *l = tr_later(t, at->weak ? LATER_LEAVE : LATER_TIME, emit_jump(e));
+    l->rip = target->rip;
+    l->back = t->label[at->target];
+}
+
+/* Count register minus one, of the address size; the flags are in the slot. */
+static void decrement_count(struct emitter *e, u32 address_size)
+{
+    if (address_size == 2)
+        emit8(e, 0x66);
+    if (address_size == 8)
+        emit8(e, 0x48);
+    emit8(e, 0xff);
+    emit8(e, 0xc9);
+}
+
+static void test_count(struct emitter *e, u32 address_size)
+{
+    if (address_size == 2)
+        emit8(e, 0x66);
+    if (address_size == 8)
+        emit8(e, 0x48);
+    emit8(e, 0x85);
+    emit8(e, 0xc9);
+}
+
+/* Whether the jump is not taken: up to two jumps to where it is not. Returns how many. */
+static u32 jump_not_taken(struct translator *t, const struct insn *insn, struct fixup32 not_taken[2])
+{
+    struct emitter *e = &t->e;
+    switch (insn->op) {
+    case OP_JCC:
+        not_taken[0] = emit_jcc(e, insn->condition ^ 1u);
+        return 1;
+    case OP_JCXZ:
+        test_count(e, insn->address_size);
+        not_taken[0] = emit_jcc(e, CC_NE);
+        return 1;
+    case OP_LOOP:
+    case OP_LOOPE:
+    case OP_LOOPNE:
+        decrement_count(e, insn->address_size);
+        not_taken[0] = emit_jcc(e, CC_E);
+        if (insn->op == OP_LOOP)
+            return 1;
+        emit8(e, 0xf6); /* TEST byte [slot], ZF */
+        emit_base(e, 0, RSP, SLOT(frame.flags));
+        emit8(e, RFLAGS_ZF);
+        not_taken[1] = emit_jcc(e, insn->op == OP_LOOPE ? CC_E : CC_NE);
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static u64 jump_target(const struct translator *t, u32 index)
+{
+    const struct insn *insn = &t->cluster->at[index].insn;
+    u64 target = tr_rip_after(t, index) + (u64)insn->immediate;
+    if (t->cluster->code_size == CODE_64)
+        return target;
+    return insn->operand_size == 2 ? (u16)target : (u32)target;
+}
+
+void tr_jump(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    struct fixup32 not_taken[2];
+    tr_flags_to_slot(t);
+    if (at->insn.op == OP_JCC)
+        tr_flags_to_machine(t);
+    u32 flags = t->flags;
+    u32 count = jump_not_taken(t, &at->insn, not_taken);
+    if (at->insn.op != OP_JCC)
+        flags &= ~(u32)FLAGS_IN_MACHINE;
+    t->flags = FLAGS_IN_SLOT;
+    if (at->target == CLUSTER_OUT)
+        tr_later(t, LATER_LEAVE, emit_jump(&t->e))->rip = jump_target(t, index);
+    else if (at->loops)
+        go_back(t, index);
+    else
+        to_target(t, index, emit_jump(&t->e));
+    for (u32 i = 0; i < count; i++)
+        emit_bind(&t->e, not_taken[i]);
+    t->flags = flags;
+}
+
+/* Every jump has them in the slot, and only there for sure. */
+void tr_label_here(struct translator *t, u32 index)
+{
+    tr_flags_to_slot(t);
+    t->flags = FLAGS_IN_SLOT;
+    t->label[index] = t->e.at;
+    for (u32 i = 0; i < t->jump_count; i++)
+        if (t->jump[i].to == index)
+            emit_bind(&t->e, t->jump[i].from);
+}

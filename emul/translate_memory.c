@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory operands: through lines, which are walked once for each cluster, or at a register that the exit proved. */
+#include "emul/translator.h"
+
+#include "lib/string.h"
+
+/*
+ * The line for this operand: that of an earlier one that looks the same, or a new one. When all are taken, one that is
+ * for the same size and kind of access will do; NO_LINE: there is none.
+ */
+u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
+{
+    const struct memory_operand *memory = &at->insn.memory;
+    struct code_line_key key = {memory->base, memory->index, (u8)tr_memory_size(&at->insn),
+                                (u8)(translate_writes_memory(&at->insn) << 1 | (at->role == ROLE_WEAK))};
+    u32 kin = NO_LINE;
+    for (u32 i = 0; i < t->lines; i++) {
+        if (!memcmp(&t->line_key[i], &key, sizeof(key)))
+            return i;
+        if (t->line_key[i].size == key.size && t->line_key[i].kind == key.kind)
+            kin = i;
+    }
+    if (t->lines == CODE_LINES)
+        return kin;
+    t->line_key[t->lines] = key;
+    return t->lines++;
+}
+
+/* A register that can be lent to such an instruction for its operand's address. */
+static u32 scratch_for(const struct insn *insn)
+{
+    return tr_registers_of(insn) & 1u << RBX ? RSI : RBX;
+}
+
+/* AND RBX or RSI, PAGE_MASK */
+static void emit_page_of(struct emitter *e, u32 reg)
+{
+    emit8(e, 0x48);
+    emit8(e, 0x81);
+    emit8(e, 0xe0 | reg);
+    emit32(e, PAGE_MASK);
+}
+
+static void emit_address(struct translator *t, u32 index, u32 scratch)
+{
+    const struct insn *insn = &t->cluster->at[index].insn;
+    u32 base = insn->memory.base;
+    if (base == RSP) {
+        emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
+        base = scratch;
+    }
+    emit_lea(&t->e, scratch, 8, insn, base, tr_rip_after(t, index));
+}
+
+u32 tr_line_slot(u32 line)
+{
+    return SLOT(frame.line) + line * (u32)sizeof(struct code_line);
+}
+
+void tr_memory_through_line(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    const struct insn *insn = &at->insn;
+    struct emitter *e = &t->e;
+    u32 scratch = scratch_for(insn), line = tr_line_for(t, at);
+    tr_flags_save(t);
+    emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
+    const u8 *back = e->at;
+    emit_address(t, index, scratch);
+    emit_slot(e, SLOT_SUB, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
+    emit_slot(e, SLOT_CMP, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, limit));
+    struct later *l = tr_later(t, LATER_REACH, emit_jcc(e, CC_AE));
+    emit_slot(e, SLOT_ADD, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, host));
+    tr_flags_before(t, insn);
+    tr_emit_with_memory(t, insn, scratch, 0);
+    tr_flags_after(t, insn);
+    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
+    if (at->role != ROLE_FILLER)
+        tr_count_avoided(t, at);
+    l->index = (u16)index;
+    l->scratch = (u8)scratch;
+    l->after = (u8)t->flags;
+    l->back = back;
+    l->past = e->at;
+    l->rip = line;
+}
+
+/* The line does not reach: walk; and where that does not help either, the interpreter performs the instruction. */
+void tr_emit_reach(struct translator *t, const struct later *l)
+{
+    struct emitter *e = &t->e;
+    const struct cluster_insn *at = &t->cluster->at[l->index];
+    struct code_reach request = {
+        .line = (u8)l->rip,
+        .size = (u8)tr_memory_size(&at->insn),
+        .write = translate_writes_memory(&at->insn),
+        .trapped = at->role != ROLE_FILLER,
+    };
+    u32 word;
+    memcpy(&word, &request, sizeof(word));
+    emit_slot(e, SLOT_ADD, l->scratch, tr_line_slot(request.line) + (u32)offsetof(struct code_line, linear));
+    emit_slot(e, SLOT_STORE, l->scratch, SLOT(frame.linear));
+    emit_slot(e, SLOT_LOAD, l->scratch, SLOT(frame.save));
+    emit_slot32_set(e, SLOT(frame.request), word);
+    emit_slot_unary(e, SLOT_CALL, SLOT(frame.reach));
+    emit_slot32_compare(e, tr_line_slot(request.line) + (u32)offsetof(struct code_line, limit), 0);
+    emit_jcc_back(e, CC_NE, l->back);
+    tr_perform(t, l->index, l->flags);
+    /* It has put the flags into the slot and into v->rflags. */
+    if (l->after & FLAGS_IN_MACHINE) {
+        emit_slot_unary(e, SLOT_PUSH, SLOT(frame.flags));
+        emit8(e, 0x9d);
+    }
+    emit_jump_back(e, l->past);
+}
+
+/*
+ * The first instruction at a LAPIC register that the exit proved. RAX, RCX and RDX are in v->gpr as well (alone: only
+ * there), so one of them can be had without saving it.
+ */
+bool tr_register_access(struct translator *t)
+{
+    const struct insn *insn = &t->cluster->at[0].insn;
+    struct emitter *e = &t->e;
+    u32 used = tr_registers_of(insn), size = tr_memory_size(insn);
+    u32 scratch = !(used & 1u << RCX) ? RCX : !(used & 1u << RDX) ? RDX : RAX;
+    bool alone = t->request->alone;
+    u64 at = (u64)t->request->register_at;
+    if (used & 1u << scratch)
+        return false;
+    for (u32 reg = RAX; alone && reg <= RDX; reg++)
+        if (used & 1u << reg)
+            emit_slot(e, SLOT_LOAD, reg, GPR_SLOT(reg));
+    emit_constant(e, scratch, at & ~3ull);
+    if (size < 4) {
+        emit8(e, 0x8b); /* MOV r32, [scratch] */
+        emit_base(e, scratch, scratch, 0);
+        emit_slot(e, SLOT_STORE, scratch, SLOT(frame.bounce));
+        tr_flags_before(t, insn);
+        tr_emit_with_memory(t, insn, RSP, SLOT(frame.bounce) + (at & 3));
+    } else {
+        tr_flags_before(t, insn);
+        tr_emit_with_memory(t, insn, scratch, 0);
+    }
+    tr_flags_after(t, insn);
+    for (u32 reg = RAX; alone && reg <= RDX; reg++)
+        if (used & 1u << reg)
+            emit_slot(e, SLOT_STORE, reg, GPR_SLOT(reg));
+    if (!alone)
+        emit_slot(e, SLOT_LOAD, scratch, GPR_SLOT(scratch));
+    return true;
+}
+
+/* The exit has proved where the entry's line leads; the line itself sees to an operand over two pages. */
+void tr_prime_line(struct translator *t)
+{
+    const struct cluster_insn *at = tr_entry_of(t);
+    struct emitter *e = &t->e;
+    bool one_register = t->request->register_at;
+    u32 scratch = scratch_for(&at->insn), line = tr_line_slot(tr_line_for(t, at));
+    u64 limit = one_register ? 1 : PAGE_SIZE - tr_memory_size(&at->insn) + 1;
+    emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
+    emit_address(t, t->cluster->entry, scratch);
+    if (!one_register)
+        emit_page_of(e, scratch);
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, linear));
+    emit_slot_set(e, line + (u32)offsetof(struct code_line, limit), limit);
+    emit_constant(e, scratch, (u64)(one_register ? t->request->register_at : t->request->page_at));
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
+}
