@@ -307,6 +307,8 @@ static bool is_conforming(const struct vcpu *v)
 static bool roams(struct vcpu *v, struct sites *sites, u64 rip, const struct site_exit *exit)
 {
     const struct translation *old = translations_find(&sites->tc, rip);
+    if (old && exit->cause.kind == TRACK_PAGE && (old->expect ^ exit->detail) & PAGE_MASK)
+        return false; /* another page: made anew */
     return old && old->reason == exit->reason && old->mode == v->seg[SEG_CS].access && translation_is_fresh(old) &&
            (old->expect ^ exit->detail) & old->expect_mask;
 }
