@@ -203,8 +203,6 @@ static u32 put_shape(struct code *code, u32 start, const struct shape *shape, u3
         return 0;
     if (carry != CARRY_NOT && cluster_carry(&insn) == CARRY_NOT)
         return 0;
-    if (insn.op == OP_XCHG && insn.opcode == 0x90 && insn.flags & INSN_REP) /* F3 41 90: PAUSE here, and for some not */
-        return 0;
     return insn.length;
 }
 

@@ -370,8 +370,6 @@ static const char *accepted_operand(const struct insn *insn, const ZydisDecodedI
         return "NOTRACK is also a DS override";
     if (z->mnemonic == ZYDIS_MNEMONIC_MOVSXD && insn->operand_size == 2)
         return "MOVSXD with 66 reads a word";
-    if (z->mnemonic == ZYDIS_MNEMONIC_PAUSE && (z->raw.rex.B & 1))
-        return "F3 90 with REX.B is XCHG";
     if (strcmp(difference, "base") == 0 && insn->address_size == 4 && z->raw.sib.base == 5 && z->raw.modrm.mod == 0)
         return "no base with mod 00, SIB.base 101, whatever REX.B";
     return NULL;
