@@ -20,13 +20,18 @@ __attribute__((noinline)) void *(memcpy)(void *to, const void *from, size_t leng
     return to;
 }
 
+/* Backwards the bytes come first: what is left are words. */
 __attribute__((noinline)) void *(memmove)(void *to, const void *from, size_t length)
 {
     if ((uintptr_t)to - (uintptr_t)from >= length)
-        return memcpy(to, from, length);
-    const char *from_end = (const char *)from + length - 1;
-    char *to_end = (char *)to + length - 1;
-    asm volatile("std; rep movsb; cld" : "+D"(to_end), "+S"(from_end), "+c"(length) : : "memory", "cc");
+        return (memcpy)(to, from, length);
+    const char *from_last = (const char *)from + length - 1;
+    char *to_last = (char *)to + length - 1;
+    size_t words = length / 8, rest = length % 8;
+    asm volatile("std; rep movsb; sub $7, %0; sub $7, %1; mov %3, %2; rep movsq; cld"
+                 : "+&D"(to_last), "+&S"(from_last), "+&c"(rest)
+                 : "r"(words)
+                 : "memory", "cc");
     return to;
 }
 
