@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# make           build/exeunt.elf (and build/exeunt.lst), the micro-guests
+# make           build/exeunt.elf (unpacked, for gdb: build/exeunt.debug; disassembly: build/exeunt.lst), the micro-guests
 # make run       boot Debian Linux under Exeunt in Bochs, print the exit report
 #                MODEL=corei7_haswell_4770 KERNEL=vmlinuz INITRD=initrd.gz CMDLINE="..." OPTIONS="trap=none"
 #                CPUS=1 MEMORY=512 (MiB) TIMEOUT=600 (seconds) DISK=image BARE=1 (without Exeunt)
@@ -10,8 +10,9 @@
 # make deps      install the Debian packages that are missing
 # make bench     the benchmarks (docs/BENCHMARKS.md): WORKLOADS="cpuid msr" ENGINES="interp" TIMING="on off" MODEL=...
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
+# make damaged   build/damaged/exeunt.elf, which must say that it is
 # make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
-# make size      lines per room, bytes of the image, memory owned
+# make size      lines per room, bytes of the image as loaded and as unpacked, memory owned
 
 BUILD := build
 CC ?= gcc
@@ -20,11 +21,14 @@ Q := $(if $(V),,@)
 LD ?= ld
 OBJCOPY ?= objcopy
 OBJDUMP ?= objdump
+NM ?= nm
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
-IMAGE_LIMIT := 163840 # bytes: SPEC 1.1
+# Bytes: what GRUB loads (SPEC 1.1), and, our own, the code that is unpacked from it.
+IMAGE_LIMIT := 163840
+TEXT_LIMIT := 196608
 
-.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched
+.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched damaged
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf guests
 
@@ -55,8 +59,9 @@ $(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
 # With a table for its leaves.
 $(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os -mstringop-strategy=unrolled_loop
 
-# All constants go through it at start-up.
+# The whole image goes through it at start-up. It may call nothing, because all else is packed.
 $(BUILD)/ring0/boot/unpack.o: RING0_OPTIMIZE := $(RING0_FAST)
+$(BUILD)/ring0/boot/unpack.o: RING0_FLAGS += -fno-lto
 
 # offsets.c files hold asm("->NAME value") lines: assembler offsets that the compiler worked out.
 define make_offsets
@@ -79,18 +84,34 @@ $(BUILD)/ring0/%.S.o: %.S Makefile $(OFFSETS)
 	@echo "  cc $<"
 	$(Q)$(CC) $(RING0_FLAGS) -fno-lto -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
-# What is loaded (text, rodata, data), not the zeroed rest, has to stay below the limit.
-$(BUILD)/exeunt.elf: $(RING0_OBJS) linker.ld tools/pack-constants
+# The link result, for debuggers and disassemblers.
+$(BUILD)/exeunt.debug: $(RING0_OBJS) linker.ld
 	@echo "  ld $@"
+	@[ -z "$$($(NM) -u $(BUILD)/ring0/boot/unpack.o)" ] || { echo "boot/unpack.c calls what is packed" >&2; exit 1; }
 	$(Q)$(CC) $(RING0_FLAGS) -flto-partition=one -nostdlib -static -no-pie -Wl,--gc-sections,-z,max-page-size=0x1000,--build-id=none \
-	    -T linker.ld -o $@.new $(RING0_OBJS)
-	@tools/pack-constants $@.new
-	@bytes=$$(size $@.new | awk 'NR == 2 {print $$1 + $$2}'); \
-	 echo "image: $$bytes of $(IMAGE_LIMIT) bytes"; \
-	 [ $$bytes -le $(IMAGE_LIMIT) ] || { echo "image: larger than SPEC 1.1 allows" >&2; exit 1; }
+	    -T linker.ld -o $@ $(RING0_OBJS)
+
+# The same with its code and data packed: first all sections become memory without content, then two get theirs.
+UNPACKED := .text .rodata .data
+$(BUILD)/exeunt.elf: $(BUILD)/exeunt.debug $(BUILD)/pack-image tools/measure-size
+	@echo "  pack $@"
+	@$(OBJCOPY) -O binary $(UNPACKED:%=-j %) $< $@.plain
+	@$(OBJCOPY) -O binary -j .start $< $@.start
+	@$(BUILD)/pack-image $@.plain $@.packed
+	@$(OBJCOPY) --only-keep-debug $< $@.empty
+	@$(OBJCOPY) --strip-debug $(UNPACKED:%=--set-section-flags %=alloc) \
+	    --update-section .start=$@.start --set-section-flags .start=alloc,load,contents,code,readonly \
+	    --update-section .packed=$@.packed --set-section-flags .packed=alloc,load,contents,readonly $@.empty $@.new
+	@IMAGE_LIMIT=$(IMAGE_LIMIT) TEXT_LIMIT=$(TEXT_LIMIT) tools/measure-size check $@.new $<
 	@grub-file --is-x86-multiboot2 $@.new || { echo "$@: not a Multiboot2 image" >&2; exit 1; }
-	@$(OBJDUMP) -d $@.new >$(BUILD)/exeunt.lst
+	@$(OBJDUMP) -d $< >$(BUILD)/exeunt.lst
+	@rm $@.plain $@.start $@.packed $@.empty
 	@mv $@.new $@
+
+$(BUILD)/pack-image: tools/pack-image.c boot/unpack.c boot/unpack.h lib/types.h
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(CC) -std=gnu11 -O2 -I. -DEXEUNT_HOST $(WARN) $(filter %.c,$^) -o $@
 
 # ---- micro-guests: Multiboot1 ELF32 images, of 32-bit code (NAME.elf) or 64-bit code (NAME64.elf) ----
 
@@ -168,6 +189,8 @@ $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@echo "  cc $<"
 	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
+$(BUILD)/host/test_unpack: $(BUILD)/pack-image
+
 # With a trampoline for translated code, and handlers around the interpreter's: test/fuzz/cluster_flags.h.
 CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
 CLUSTER_WRAPPED := shift shift_double bit_scan bit_count multiply
@@ -231,6 +254,12 @@ counted:
 # The image in which a guest can switch checks off (lib/test_switch.h): only to show that its tests would notice.
 switched:
 	@$(MAKE) BUILD=$(BUILD)/switched RING0_EXTRA=-DEXEUNT_TEST_SWITCHES IMAGE_LIMIT=180224 $(BUILD)/switched/exeunt.elf
+
+# The image with something else where its packed part should be: only to show that it says so.
+damaged: $(BUILD)/damaged/exeunt.elf
+$(BUILD)/damaged/exeunt.elf: $(BUILD)/exeunt.elf
+	@mkdir -p $(@D)
+	@$(OBJCOPY) --update-section .packed=README.md $< $@
 
 # ---- tests ----
 
@@ -301,7 +330,7 @@ nightly:
 	@$(MAKE) -s proofs linux
 	@test/fuzz/run nightly
 
-SOURCES := $(wildcard boot/*.[ch] vmx/*.[ch] emul/*.[ch] cache/*.[ch] ept/*.[ch] lib/*.[ch] tools/*/*.[ch] \
+SOURCES := $(wildcard boot/*.[ch] vmx/*.[ch] emul/*.[ch] cache/*.[ch] ept/*.[ch] lib/*.[ch] tools/*.[ch] \
                       test/unit/*.[ch] test/guest/*/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch] test/linux/*.[ch])
 
 format:

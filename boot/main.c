@@ -3,7 +3,6 @@
  * The story of start-up: from the first C instruction to the guest's first instruction.
  */
 #include "boot/boot.h"
-#include "boot/unpack.h"
 #include "lib/address_space.h"
 #include "lib/console.h"
 #include "lib/console_machine.h"
@@ -19,11 +18,7 @@
 #define VERSION "0.1"
 
 extern const char image_start[], image_end[];
-
-/* The constants (linker.ld) come packed, to be unpacked to where they were linked: before that, nothing can use them.
- */
-extern u8 constants_start[], constants_end[];
-extern const u32 packed_size; /* how many bytes there are before this, packed */
+extern const u64 boot_started; /* start.S: the TSC at GRUB's hand-over */
 
 /* Called by start.S. Physical addresses: of the Multiboot2 information, and of the image. */
 _Noreturn void boot_main(u64 information, u64 load_address);
@@ -159,8 +154,7 @@ static _Noreturn void enter_guest(void)
 
 void boot_main(u64 information, u64 load_address)
 {
-    boot.started = rdtsc();
-    unpack(constants_start, constants_end, (const u8 *)&packed_size - packed_size);
+    boot.started = boot_started;
     boot.image = (struct range){load_address, load_address + (u64)(image_end - image_start)};
     host_load(&bootstrap_cpu);
     read_hand_over(information);

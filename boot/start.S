@@ -4,17 +4,30 @@
  *
  * GRUB may have loaded the image anywhere on a 2 MiB boundary, so the 32-bit part addresses everything relative to %ebp,
  * the load address. It maps the first 4 GiB at DIRECT_MAP, and the image at EXEUNT_BASE and (for the jump) at the load address.
+ *
+ * Sections .multiboot2 and .start are loaded as they are, and .bss as zeros. All else has to be unpacked first (linker.ld).
  */
 #include "lib/layout.h"
 
 #define MULTIBOOT2_HEADER_MAGIC 0xe85250d6
 #define MULTIBOOT2_BOOTLOADER_MAGIC 0x36d76289
 
+#define VGA_TEXT 0xb8000
+#define COM1 0x3f8
+#define COM1_LCR 3
+#define COM1_LSR 5
+
 #define PTE_P 1
 #define PTE_W 2
 #define PTE_PS 0x80
 
 #define OFFSET(symbol) ((symbol) - EXEUNT_BASE)
+
+.macro write_com1 register, value
+    movw $(COM1 + \register), %dx
+    movb $\value, %al
+    outb %al, %dx
+.endm
 
     .section .multiboot2, "ax"
     .balign 8
@@ -78,6 +91,9 @@ start:
     jz no_long_mode
     movl %edx, %ebx
     andl $(1 << 20), %ebx /* NX */
+    rdtsc
+    movl %eax, OFFSET(boot_started)(%ebp)
+    movl %edx, OFFSET(boot_started) + 4(%ebp)
 
     /* Four page directories of 2 MiB pages: the first 4 GiB. */
     leal OFFSET(boot_pd)(%ebp), %edi
@@ -141,27 +157,34 @@ start:
 
 no_multiboot2:
     leal OFFSET(text_no_multiboot2)(%ebp), %esi
-    jmp say_and_halt
+    jmp say_there
 no_long_mode:
     leal OFFSET(text_no_long_mode)(%ebp), %esi
-/* Nothing is set up yet: COM1 as the firmware left it, and VGA text memory. */
+say_there:
+    movl $VGA_TEXT, %edi
+/*
+ * Nothing is set up yet: COM1 and VGA text memory (at edi) are there or not. These instructions are the same in 64-bit
+ * mode, from which it is called too.
+ */
 say_and_halt:
-    movl $0xb8000, %edi
+    write_com1 COM1_LCR, 0x83 /* DLAB: the divisor follows */
+    write_com1 0, 1           /* 115200 baud */
+    write_com1 1, 0
+    write_com1 COM1_LCR, 3    /* 8 bits, no parity, 1 stop bit */
     movb $0x07, %ah
 5:  lodsb
     testb %al, %al
     jz 7f
-    movw %ax, (%edi)
-    addl $2, %edi
+    stosw
     movb %al, %cl
     movl $0x10000, %ebx
-6:  movw $0x3fd, %dx
+6:  movw $(COM1 + COM1_LSR), %dx
     inb %dx, %al
-    testb $0x20, %al
+    testb $0x20, %al /* room for a byte */
     jnz 8f
-    decl %ebx
+    subl $1, %ebx
     jnz 6b
-8:  movw $0x3f8, %dx
+8:  movw $COM1, %dx
     movb %cl, %al
     outb %al, %dx
     jmp 5b
@@ -181,11 +204,25 @@ start64_high:
     movl %eax, %fs
     movl %eax, %gs
     leaq boot_stack_end(%rip), %rsp
-    movl %esi, %edi /* Multiboot2 information, physical */
-    movl %ebp, %esi /* load address */
+    movl %esi, %ebx /* Multiboot2 information, physical */
+    movl %ebp, %ebp /* load address */
+    movl $unpacked_start, %edi
+    movl $unpacked_end, %esi
+    movq $DIRECT_MAP, %rdx
+    leaq OFFSET(packed)(%rdx, %rbp), %rdx
+    call unpack
+    testb %al, %al
+    jz damaged
+    movl %ebx, %edi
+    movl %ebp, %esi
     xorl %ebp, %ebp
     call boot_main
     ud2
+
+damaged:
+    movl $text_damaged, %esi
+    movq $(DIRECT_MAP + VGA_TEXT), %rdi
+    jmp say_and_halt
 
 /*
  * void boot_move(hpa_t to_direct, u64 length, u64 cr3): copies the image, stack included, to its new place and continues there
@@ -202,14 +239,14 @@ boot_move:
     movq %rdx, %cr3
     ret
 
-    /* With the code: the constants are packed yet. */
     .section .start, "ax"
 text_no_multiboot2:
     .asciz "exeunt: not started by a Multiboot2 loader (use GRUB's multiboot2 command)\r\n"
 text_no_long_mode:
     .asciz "exeunt: this processor has no 64-bit mode, which Exeunt needs\r\n"
+text_damaged:
+    .asciz "exeunt: the image is damaged: what is packed in it has another checksum\r\n"
 
-    .data
     .balign 8
 boot_gdt:
     .quad 0
@@ -234,4 +271,7 @@ boot_pd_image:
     .globl boot_stack_end
     .skip 16384
 boot_stack_end:
+    .globl boot_started
+boot_started: /* the TSC then */
+    .skip 8
     .section .note.GNU-stack, "", @progbits
