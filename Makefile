@@ -37,31 +37,20 @@ all: $(BUILD)/exeunt.elf guests
 RING0_C := $(filter-out %/offsets.c %_host.c,$(wildcard boot/*.c vmx/*.c emul/*.c cache/*.c ept/*.c lib/*.c))
 RING0_S := $(wildcard boot/*.S vmx/*.S emul/*.S cache/*.S ept/*.S lib/*.S)
 RING0_OBJS := $(RING0_C:%.c=$(BUILD)/ring0/%.o) $(RING0_S:%.S=$(BUILD)/ring0/%.S.o)
-# Without the passes that GCC 12 runs for size too, though they make this code larger.
-RING0_SMALL := -fno-jump-tables -fno-move-loop-invariants -fno-partial-inlining -fno-ipa-sra
-RING0_OPTIMIZE := -Oz $(RING0_SMALL) -fno-caller-saves -fno-tree-loop-im -fno-if-conversion -fno-inline-functions-called-once -fno-tree-dominator-opts
+# Without -fipa-sra: GCC 12 saves more registers on the path of an exit with it.
+RING0_OPTIMIZE := -Os
 RING0_FLAGS = -std=gnu11 $(RING0_OPTIMIZE) -g -ffunction-sections -fdata-sections -I. -I$(BUILD)/ring0 -ffreestanding -fno-pic -mno-red-zone \
                -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-               -fno-strict-aliasing -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
+               -fno-strict-aliasing -fno-ipa-sra -malign-data=abi -ffile-prefix-map=$(CURDIR)/= $(WARN) $(RING0_EXTRA) -flto
 OFFSETS := $(BUILD)/ring0/offsets.h
 
-# The path of an exit is compiled for speed, all else for size (SPEC 1.1 bounds the image); nothing is padded.
-HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/emulate.c emul/step.c emul/cached.c emul/quick_run.c \
-         emul/interp_mov.c emul/device_mmio.c emul/device_pio.c
-RING0_FAST := -O2 -mstringop-strategy=unrolled_loop -falign-functions=1 -falign-loops=1 -falign-jumps=1 -falign-labels=1
-$(HOT_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := $(RING0_FAST)
-# What every exit may come by, but is not HOT_C: without the instructions that -Oz trades for bytes.
-WARM_C := emul/access.c emul/decode.c emul/fetch.c emul/interp.c emul/interp_operand.c emul/interp_alu.c emul/interp_io.c \
-          emul/interp_string.c emul/interp_run.c emul/device_apic.c emul/remember.c emul/guards.c emul/policy.c ept/ept_class.c \
-          ept/window.c ept/guest_walk.c ept/walk_memo.c $(wildcard cache/*.c) vmx/event.c vmx/state.c vmx/exit_msr.c \
-          vmx/exit_statistics.c vmx/exit_vmcall.c vmx/hypercall.c vmx/machine.c
-$(WARM_C:%.c=$(BUILD)/ring0/%.o): RING0_OPTIMIZE := -Os $(RING0_SMALL)
-# With a table for its leaves.
-$(BUILD)/ring0/vmx/exit_cpuid.o $(BUILD)/ring0/vmx/cpuid_policy.o: RING0_OPTIMIZE := -Os -mstringop-strategy=unrolled_loop
-
+# The path of an exit is compiled for speed, all else for size.
+HOT_C := vmx/exit.c vmx/exit_ept.c vmx/exit_io.c vmx/exit_msr.c vmx/exit_cpuid.c vmx/cpuid_policy.c vmx/exit_vmcall.c vmx/hypercall.c \
+         vmx/state.c vmx/emulate.c emul/step.c emul/cached.c emul/quick_run.c emul/interp_mov.c emul/interp_io.c \
+         emul/device_mmio.c emul/device_pio.c
 # The whole image goes through it at start-up. It may call nothing, because all else is packed.
-$(BUILD)/ring0/boot/unpack.o: RING0_OPTIMIZE := $(RING0_FAST)
 $(BUILD)/ring0/boot/unpack.o: RING0_FLAGS += -fno-lto
+$(patsubst %.c,$(BUILD)/ring0/%.o,$(HOT_C) boot/unpack.c): RING0_OPTIMIZE := -O2
 
 # offsets.c files hold asm("->NAME value") lines: assembler offsets that the compiler worked out.
 define make_offsets
@@ -249,11 +238,11 @@ bench-host:
 
 # The image that counts VMX operations (lib/vmx_ops.h): only to measure, so it may be larger.
 counted:
-	@$(MAKE) BUILD=$(BUILD)/counted RING0_EXTRA=-DCOUNT_VMX_OPS IMAGE_LIMIT=262144 $(BUILD)/counted/exeunt.elf
+	@$(MAKE) BUILD=$(BUILD)/counted RING0_EXTRA=-DCOUNT_VMX_OPS TEXT_LIMIT=262144 $(BUILD)/counted/exeunt.elf
 
 # The image in which a guest can switch checks off (lib/test_switch.h): only to show that its tests would notice.
 switched:
-	@$(MAKE) BUILD=$(BUILD)/switched RING0_EXTRA=-DEXEUNT_TEST_SWITCHES IMAGE_LIMIT=180224 $(BUILD)/switched/exeunt.elf
+	@$(MAKE) BUILD=$(BUILD)/switched RING0_EXTRA=-DEXEUNT_TEST_SWITCHES TEXT_LIMIT=262144 $(BUILD)/switched/exeunt.elf
 
 # The image with something else where its packed part should be: only to show that it says so.
 damaged: $(BUILD)/damaged/exeunt.elf

@@ -108,12 +108,18 @@ static __attribute__((noinline)) void fetch_step_parts_at_once(struct vcpu *v, u
     fetch_step_parts(v, parts);
 }
 
+/* Out of line for the same reason. */
+static __attribute__((noinline)) void need_step_parts(struct vcpu *v)
+{
+    vcpu_need(v, EMUL_STEP_PARTS);
+}
+
 void state_fetch_for_step(struct cpu *cpu)
 {
     if (cpu->vcpu.have == PART_RIP)
         fetch_step_parts(&cpu->vcpu, PART_RFLAGS);
     else
-        vcpu_need(&cpu->vcpu, EMUL_STEP_PARTS);
+        need_step_parts(&cpu->vcpu);
 }
 
 /* What translated code asks for (emul/translated.c), which has RIP and RFLAGS or does not. */
