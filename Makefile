@@ -315,6 +315,39 @@ lint:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -DEXEUNT_HOST \
 	    --suppress=missingIncludeSystem --suppress=unusedFunction --suppress=uninitvar:emul/interp_move.c --suppress=normalCheckLevelMaxBranches $(PURE)
 
+# ---- build/exeunt-report: the host program that reads logs (docs/REPORTS.md) ----
+
+REPORT_C := $(wildcard host/*.c)
+REPORT_PARTS := $(filter-out host/main.c,$(REPORT_C))
+REPORT_FUZZ := $(BUILD)/fuzz/fuzz_report
+REPORT_UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*report_*.c))
+
+.PHONY: report lint-report test-pages
+all: report
+report: $(BUILD)/exeunt-report
+
+$(BUILD)/exeunt-report: $(REPORT_C:%.c=$(BUILD)/fast/%.o)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) $^ -lZydis -o $@
+
+# With sanitizers.
+$(BUILD)/host/exeunt-report: $(REPORT_C:%.c=$(BUILD)/host/%.o)
+	$(Q)$(CC) $(HOST_FLAGS) $^ -lZydis -o $@
+
+$(REPORT_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(REPORT_PARTS:%.c=$(BUILD)/host/%.o)
+	@echo "  cc $<"
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $^ -lcmocka -lZydis -o $@
+
+$(REPORT_FUZZ): test/fuzz/fuzz_report.c $(REPORT_PARTS:%.c=$(BUILD)/fuzz/%.o)
+	@echo "  clang $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $^ -lZydis -o $@
+
+SOURCES += $(wildcard host/*.[ch])
+lint: lint-report
+lint-report:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. \
+	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches $(REPORT_C)
+
 check:
 	@tools/install-deps
 	@test/run check

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Words and derived figures that several outputs share. */
+#include "host/outputs.h"
+
+void percent(struct text *text, u64 part, u64 whole)
+{
+    if (!whole) {
+        text_add(text, "-");
+        return;
+    }
+    u64 hundredths = (u64)(((u128)part * 20000 + whole) / ((u128)whole * 2));
+    text_format(text, "%lu.%02lu", hundredths / 100, hundredths % 100);
+}
+
+static void add_word(struct text *text, const struct json_value *object, const char *name, const char *before)
+{
+    const char *value = json_member_string(object, name);
+    if (value && *value)
+        text_format(text, "%s%s%s", text->used ? ", " : "", before, value);
+}
+
+void describe_boot(struct text *text, const struct report *report)
+{
+    const struct json_value *boot = report->boot_entry ? report->boot_entry->object : NULL;
+    add_word(text, boot, "version", "Exeunt ");
+    add_word(text, boot, "guest", "guest ");
+    add_word(text, report->summary->object, "engine", "engine=");
+    add_word(text, boot, "flow", "flow=");
+    add_word(text, report->summary->object, "trap", "trap=");
+    add_word(text, boot, "options", "options given: ");
+}
