@@ -328,19 +328,19 @@ report: $(BUILD)/exeunt-report
 
 $(BUILD)/exeunt-report: $(REPORT_C:%.c=$(BUILD)/fast/%.o)
 	@echo "  cc $@"
-	$(Q)$(CC) $(FAST_FLAGS) $^ -lZydis -o $@
+	$(Q)$(CC) $(FAST_FLAGS) $(filter %.c %.o,$^) -lZydis -lm -o $@
 
 # With sanitizers.
 $(BUILD)/host/exeunt-report: $(REPORT_C:%.c=$(BUILD)/host/%.o)
-	$(Q)$(CC) $(HOST_FLAGS) $^ -lZydis -o $@
+	$(Q)$(CC) $(HOST_FLAGS) $(filter %.c %.o,$^) -lZydis -lm -o $@
 
 $(REPORT_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(REPORT_PARTS:%.c=$(BUILD)/host/%.o)
 	@echo "  cc $<"
-	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $^ -lcmocka -lZydis -o $@
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $(filter %.c %.o,$^) -lcmocka -lZydis -lm -o $@
 
 $(REPORT_FUZZ): test/fuzz/fuzz_report.c $(REPORT_PARTS:%.c=$(BUILD)/fuzz/%.o)
 	@echo "  clang $<"
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $^ -lZydis -o $@
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $(filter %.c %.o,$^) -lZydis -lm -o $@
 
 SOURCES += $(wildcard host/*.[ch])
 lint: lint-report

@@ -29,3 +29,11 @@ void describe_boot(struct text *text, const struct report *report)
     add_word(text, report->summary->object, "trap", "trap=");
     add_word(text, boot, "options", "options given: ");
 }
+
+u64 exit_ticks(const struct report *report)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < report->row_count; i++)
+        sum += report->rows[i].is_exit ? report->rows[i].sum : 0;
+    return sum;
+}

@@ -101,7 +101,7 @@ static void write_rows(struct text *out, const struct view *before, const struct
 struct group {
     const struct site *site;
     u64 count, avoided;
-    bool paired;
+    struct group *other; /* in the other report, or NULL */
 };
 
 struct groups {
@@ -139,7 +139,7 @@ static struct group *partner(struct groups *groups, const struct site *site, u64
 {
     struct group *found = NULL;
     for (u32 i = 0; i < groups->count; i++) {
-        if (groups->at[i].paired || !same_access(groups->at[i].site, site, mask))
+        if (groups->at[i].other || !same_access(groups->at[i].site, site, mask))
             continue;
         if (found)
             return NULL;
@@ -148,38 +148,51 @@ static struct group *partner(struct groups *groups, const struct site *site, u64
     return found;
 }
 
-static void site_cells(struct columns *table, const struct group *a, const struct group *b)
+/* Pairs those that agree in the bits of `mask` and have no rival on either side. */
+static void pair(struct groups *a, struct groups *b, u64 mask)
 {
-    static const struct group none;
-    const struct site *site = b ? b->site : a->site;
+    for (u32 i = 0; i < b->count; i++) {
+        struct group *group = &b->at[i];
+        struct group *other = group->other ? NULL : partner(a, group->site, mask);
+        if (!other || partner(b, group->site, mask) != group)
+            continue;
+        group->other = other;
+        other->other = group;
+    }
+}
+
+static void one_side_cells(struct columns *table, u64 value, bool before)
+{
+    columns_cell(table, before ? "%lu" : "-", value);
+    columns_cell(table, before ? "-" : "%lu", value);
+    columns_cell(table, "-");
+}
+
+static void site_row(struct columns *table, const struct group *group, bool before)
+{
+    const struct site *site = group->site;
     struct text place = {0};
     name_place(&place, site->exit, site->where);
     columns_cell(table, "%s %lx%s%s", site->exit, site->where, place.used ? " " : "", text_string(&place));
     columns_cell(table, "%lx", site->rip);
     text_free(&place);
-    a = a ? a : &none;
-    b = b ? b : &none;
-    pair_cells(table, true, a->count, b->count);
-    pair_cells(table, true, a->avoided, b->avoided);
-}
-
-static void pair(struct columns *table, struct groups *a, struct groups *b, u64 mask)
-{
-    for (u32 i = 0; i < b->count; i++) {
-        struct group *group = &b->at[i];
-        struct group *other = group->paired ? NULL : partner(a, group->site, mask);
-        if (!other || partner(b, group->site, mask) != group)
-            continue;
-        site_cells(table, other, group);
-        group->paired = other->paired = true;
+    if (group->other) {
+        pair_cells(table, true, group->other->count, group->count);
+        pair_cells(table, true, group->other->avoided, group->avoided);
+    } else {
+        one_side_cells(table, group->count, before);
+        one_side_cells(table, group->avoided, before);
     }
 }
 
-static void rest(struct columns *table, const struct groups *groups, bool before)
+/* In the order of AFTER, then what only BEFORE lists. */
+static void site_rows(struct columns *table, const struct groups *a, const struct groups *b)
 {
-    for (u32 i = 0; i < groups->count; i++)
-        if (!groups->at[i].paired)
-            site_cells(table, before ? &groups->at[i] : NULL, before ? NULL : &groups->at[i]);
+    for (u32 i = 0; i < b->count; i++)
+        site_row(table, &b->at[i], false);
+    for (u32 i = 0; i < a->count; i++)
+        if (!a->at[i].other)
+            site_row(table, &a->at[i], true);
 }
 
 static void write_sites(struct text *out, const struct view *before, const struct view *after, u32 width)
@@ -190,12 +203,11 @@ static void write_sites(struct text *out, const struct view *before, const struc
     struct groups a = group_sites(before), b = group_sites(after);
     struct columns table;
     if (a.count || b.count) {
-        text_add(out, "\nSites (`gone` and `new`: not among the sites that the other report lists)\n");
+        text_add(out, "\nSites (-: not among those that the other report lists)\n");
+        pair(&a, &b, ~0ull);
+        pair(&a, &b, KASLR_MASK);
         columns_begin(&table, columns, 8);
-        pair(&table, &a, &b, ~0ull);
-        pair(&table, &a, &b, KASLR_MASK);
-        rest(&table, &b, false);
-        rest(&table, &a, true);
+        site_rows(&table, &a, &b);
         columns_end(&table, out, width);
     }
     free(a.at);

@@ -116,13 +116,23 @@ static void decode(const ZydisDecoder *decoder, const struct disassembly *d, u32
     out->candidate = could_be_site(out->trait, constant_port(&out->insn, out->operands), site);
 }
 
-static void format_text(struct instruction *to, const struct decoded *from, u64 address)
+/* Addresses of memory and of jumps are real ones only if the code's own is known. */
+static bool formatter_for(ZydisFormatter *formatter, bool placed)
+{
+    return ZYAN_SUCCESS(ZydisFormatterInit(formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
+           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
+                                                  ZYDIS_PADDING_DISABLED)) &&
+           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_FORCE_RELATIVE_BRANCHES, !placed)) &&
+           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_FORCE_RELATIVE_RIPREL, !placed));
+}
+
+static void format_text(struct instruction *to, const struct decoded *from, const struct disassembly *d)
 {
     ZydisFormatter formatter;
-    if (!from->valid || !ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL)) ||
+    if (!from->valid || !formatter_for(&formatter, d->placed) ||
         !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &from->insn, from->operands,
                                                       from->insn.operand_count_visible, to->text, sizeof(to->text),
-                                                      address, NULL)))
+                                                      d->begin + to->offset, NULL)))
         snprintf(to->text, sizeof(to->text), "(no instruction)");
 }
 
@@ -230,7 +240,7 @@ void disassemble(struct disassembly *d, const struct site *site)
     mark_exits(d, site, decoded);
     for (u32 i = 0; i < d->count; i++) {
         d->at[i].target = d->at[i].jumps ? index_at(d, decoded[i].target) : -1;
-        format_text(&d->at[i], &decoded[i], d->begin + d->at[i].offset);
+        format_text(&d->at[i], &decoded[i], d);
     }
     d->missing = site->length > d->count && site->length <= 4096 ? (u32)(site->length - d->count) : 0;
 }

@@ -38,7 +38,7 @@ static void *fail(struct reader *r, const char *what)
 
 static void skip_blanks(struct reader *r)
 {
-    while (peek(r) == ' ' || peek(r) == '\t')
+    while (peek(r) == ' ' || peek(r) == '\t' || peek(r) == '\r' || peek(r) == '\n')
         r->at++;
 }
 

@@ -51,6 +51,10 @@ static const struct range ports[] = {
     {0xcfc, 0xcff, "PCI configuration data"},
 };
 
+/* The registers of a 16550 UART. */
+static const char *const uart_registers[8] = {"data",          "interrupt enable", "interrupt id", "line control",
+                                              "modem control", "line status",      "modem status", "scratch"};
+
 /* SDM vol. 3A, table 11-1 "Local APIC Register Address Map"; as MSR 800H + offset / 16 (table 11-6). */
 static const struct range apic_registers[] = {
     {0x020, 0x020, "ID"},
@@ -147,10 +151,18 @@ static void name_cpuid(struct text *text, u64 where)
         text_format(text, ", subleaf %x", (u32)(where >> 32));
 }
 
+static void name_port(struct text *text, u64 port)
+{
+    const char *name = FIND(ports, port);
+    add(text, "", name);
+    if (name && !strncmp(name, "COM", 3))
+        add(text, " ", uart_registers[port & 7]);
+}
+
 void name_place(struct text *text, const char *exit, u64 where)
 {
     if (!strcmp(exit, "IO_IN") || !strcmp(exit, "IO_OUT"))
-        add(text, "", FIND(ports, where));
+        name_port(text, where);
     else if (!strcmp(exit, "APIC_ACCESS"))
         add(text, "LAPIC ", FIND(apic_registers, where & 0xff0));
     else if (!strcmp(exit, "X2APIC_READ") || !strcmp(exit, "X2APIC_WRITE"))
@@ -159,6 +171,42 @@ void name_place(struct text *text, const char *exit, u64 where)
         add(text, "", FIND(msrs, where));
     else if (!strcmp(exit, "CPUID"))
         name_cpuid(text, where);
+}
+
+static const struct {
+    const char *name, *text;
+} row_texts[] = {
+    {"TIMEINGUEST", "the guest ran, or was idle; one count per exit"},
+    {"EXEUNT", "no exit: Exeunt's own start, and printing reports while the guest waits"},
+    {"IO_IN", "IN and INS on ports that trap= names or a guard watches"},
+    {"IO_OUT", "OUT and OUTS on ports that trap= names or a guard watches"},
+    {"APIC_ACCESS", "accesses to the local APIC's page"},
+    {"MMIO", "accesses to pages of trap=mmio:"},
+    {"OWN_REGION", "accesses to Exeunt's own memory"},
+    {"CODE_WRITE", "writes to pages with remembered code: the work is dropped, the write proceeds"},
+    {"EPT_VIOLATION", "other EPT violations: MMIO touched for the first time, large pages split"},
+    {"X2APIC_READ", "RDMSR of the local APIC's MSRs"},
+    {"X2APIC_WRITE", "WRMSR of the local APIC's MSRs"},
+    {"RDMSR", "RDMSR of other MSRs"},
+    {"WRMSR", "WRMSR of other MSRs"},
+    {"CPUID", "CPUID, which always exits"},
+    {"CR_ACCESS", "MOV to and from control registers, CLTS, LMSW"},
+    {"MOV_DR", "MOV to and from debug registers"},
+    {"XSETBV", "XSETBV, which always exits"},
+    {"VMCALL", "hypercalls to Exeunt"},
+    {"HLT", "HLT, with trap=hlt"},
+    {"RDTSC", "RDTSC, with trap=tsc"},
+    {"PREEMPTION_TIMER", "the VMX preemption timer: report=period"},
+    {"EXCEPTION_OR_NMI", "exceptions that Exeunt intercepts, and NMIs"},
+    {"UNKNOWN", "an exit reason that the SDM does not have"},
+};
+
+const char *name_row(const char *row)
+{
+    for (size_t i = 0; i < sizeof(row_texts) / sizeof(*row_texts); i++)
+        if (!strcmp(row_texts[i].name, row))
+            return row_texts[i].text;
+    return NULL;
 }
 
 const char *name_counter(const char *name)

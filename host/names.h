@@ -8,6 +8,9 @@
 /* "COM1 data", "EOI", "leaf 4, subleaf 0"; nothing where there is no name for it. */
 void name_place(struct text *text, const char *exit, u64 where);
 
+/* What a row of the exit table counts, or NULL. */
+const char *name_row(const char *row);
+
 /* The text of a guard or denial in the `counts` line, or its name. */
 const char *name_counter(const char *name);
 

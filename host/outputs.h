@@ -26,4 +26,7 @@ void describe_boot(struct text *text, const struct report *report);
 /* "123 of 4567 (2.69 %)" and the like, in hundredths, rounded; "-" where there is nothing to divide by. */
 void percent(struct text *text, u64 part, u64 whole);
 
+/* Ticks in the rows that are exits: without EXEUNT. */
+u64 exit_ticks(const struct report *report);
+
 #endif

@@ -134,6 +134,20 @@ static void name_interval(struct phases *all, const struct view *view, struct in
     text_free(&name);
 }
 
+/* No counter is smaller than before: there was no reset between the two. */
+static bool follows(const struct report *before, const struct report *report)
+{
+    if (!grew(&before->at, &report->at))
+        return false;
+    for (u32 i = 0; i < before->row_count; i++) {
+        const struct row *old = &before->rows[i], *row = report_row(report, old->name);
+        if (!row || old->count > row->count || old->sum > row->sum || old->avoided > row->avoided ||
+            old->hits > row->hits)
+            return false;
+    }
+    return true;
+}
+
 static void read_intervals(struct phases *all, const struct view *view)
 {
     const struct report *before = NULL;
@@ -142,7 +156,7 @@ static void read_intervals(struct phases *all, const struct view *view)
         static const struct moment zero;
         if (report->boot != view->report->boot || (report->incomplete && report != view->report))
             continue;
-        if (before && !grew(&before->at, &report->at))
+        if (before && !follows(before, report))
             before = NULL;
         const struct moment *from = before ? &before->at : &zero;
         all->intervals = array_grow(all->intervals, all->interval_count, sizeof(*all->intervals));
@@ -175,7 +189,7 @@ struct row interval_row(const struct interval *interval, const struct row *row)
 {
     struct row spent = *row;
     const struct row *old = interval->before ? report_row(interval->before, row->name) : NULL;
-    if (!old || old->count > row->count || old->sum > row->sum || old->avoided > row->avoided || old->hits > row->hits)
+    if (!old)
         return spent;
     spent.count -= old->count;
     spent.sum -= old->sum;

@@ -196,7 +196,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
     }
     text_format(&words, "%lu ticks: %lu in the guest, %lu in Exeunt (", report->tsc_total, at->tsc_guest, at->tsc_vmm);
     percent(&words, at->tsc_vmm, report->tsc_total);
-    text_format(&words, " %%; %lu per exit)", at->exits ? at->tsc_vmm / at->exits : 0);
+    text_format(&words, " %%; one exit takes %lu)", at->exits ? exit_ticks(report) / at->exits : 0);
     write_wrapped(out, "Time  ", 8, width, text_string(&words));
     text_free(&words);
 }
@@ -265,31 +265,44 @@ static void write_intervals(struct text *out, const struct phases *all, u32 widt
 
 /* ---- sites ---- */
 
-static void write_instruction(struct text *out, const struct disassembly *d, u32 index, u32 widest)
+/* The widest bytes and text of the code. */
+struct code_width {
+    int bytes, text;
+};
+
+static void write_instruction(struct text *out, const struct disassembly *d, u32 index, struct code_width width)
 {
-    static const char *const words[] = {[EXITS_NO] = "", [EXITS_MAYBE] = "  may exit", [EXITS_YES] = "  exits"};
+    static const char *const words[] = {[EXITS_NO] = "", [EXITS_MAYBE] = "may exit", [EXITS_YES] = "exits"};
     const struct instruction *at = &d->at[index];
     const char *border = d->count == 1 ? "[" : index == 0 ? "/" : index + 1 == d->count ? "\\" : "|";
-    char bytes[2 * CODE_MAX + 1] = "", label[24] = "";
+    struct text line = {0};
 
+    text_format(&line, "      %c%s ", at->entry ? '>' : ' ', border);
+    text_format(&line, d->placed ? "%016lx  " : "+%02lx  ", d->begin + at->offset);
     for (u32 i = 0; i < at->length; i++)
-        snprintf(bytes + 2 * i, 3, "%02x", d->bytes[at->offset + i]);
+        text_format(&line, "%02x", d->bytes[at->offset + i]);
+    text_format(&line, "%*s  %-*s  %s", width.bytes - 2 * at->length, "", width.text, at->text, words[at->exits]);
     if (at->jumps && at->target >= 0)
-        snprintf(label, sizeof(label), "  to line %d", at->target + 1);
-    text_format(out, "      %c%s ", at->entry ? '>' : ' ', border);
-    text_format(out, d->placed ? "%016lx" : "+%02lx", d->begin + at->offset);
-    text_format(out, "  %-*s  %s%s%s\n", (int)widest, bytes, at->text, words[at->exits], label);
+        text_format(&line, "to line %d", at->target + 1);
+    while (line.data[line.used - 1] == ' ')
+        line.used--;
+    text_bytes(out, line.data, line.used);
+    text_add(out, "\n");
+    text_free(&line);
 }
 
 static void write_code(struct text *out, const struct site *site)
 {
     struct disassembly d;
-    u32 widest = 0;
+    struct code_width width = {0, 0};
     disassemble(&d, site);
+    for (u32 i = 0; i < d.count; i++) {
+        int text = (int)strlen(d.at[i].text);
+        width.bytes = 2 * d.at[i].length > width.bytes ? 2 * d.at[i].length : width.bytes;
+        width.text = text > width.text ? text : width.text;
+    }
     for (u32 i = 0; i < d.count; i++)
-        widest = 2u * d.at[i].length > widest ? 2u * d.at[i].length : widest;
-    for (u32 i = 0; i < d.count; i++)
-        write_instruction(out, &d, i, widest);
+        write_instruction(out, &d, i, width);
     if (d.missing)
         text_format(out, "       | and %u more, which are not in the report\n", d.missing);
 }
