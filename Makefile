@@ -11,6 +11,7 @@
 # make bench     the benchmarks (docs/BENCHMARKS.md): WORKLOADS="cpuid msr" ENGINES="interp" TIMING="on off" MODEL=...
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
 # make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
+# make report    build/exeunt-report, which shows serial logs (docs/REPORTS.md); make test-pages: its page in Chromium
 # make size      lines per room, bytes of the image, memory owned
 
 BUILD := build
@@ -341,6 +342,11 @@ $(REPORT_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(REPORT_PARTS:%.c=$(BU
 $(REPORT_FUZZ): test/fuzz/fuzz_report.c $(REPORT_PARTS:%.c=$(BUILD)/fuzz/%.o)
 	@echo "  clang $<"
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $(filter %.c %.o,$^) -lZydis -lm -o $@
+
+# The page in headless Chromium: not in `make test`, for what it would install.
+test-pages:
+	@tools/install-deps pages
+	@test/run pages
 
 SOURCES += $(wildcard host/*.[ch])
 lint: lint-report

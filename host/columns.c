@@ -42,17 +42,16 @@ static size_t total(const struct columns *table, const struct layout *layout)
     return width;
 }
 
-/* Leaves out the shown column that matters least; false if all have to stay. */
+/* Leaves out the shown columns that matter least; false if all have to stay. */
 static bool leave_out(const struct columns *table, struct layout *layout)
 {
-    u32 least = table->count;
+    u8 least = 255;
     for (u32 i = 0; i < table->count; i++)
-        if (layout->shown[i] && table->column[i].important < 255 &&
-            (least == table->count || table->column[i].important <= table->column[least].important))
-            least = i;
-    if (least < table->count)
-        layout->shown[least] = false;
-    return least < table->count;
+        if (layout->shown[i] && table->column[i].important < least)
+            least = table->column[i].important;
+    for (u32 i = 0; i < table->count && least < 255; i++)
+        layout->shown[i] &= table->column[i].important != least;
+    return least < 255;
 }
 
 static void lay_out(const struct columns *table, struct layout *layout, u32 width)

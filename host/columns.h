@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A table of text that fits a terminal: where it is too wide, the columns that matter least are left out. */
+/* A table of text that fits a terminal: where it is too wide, those columns that matter least are left out. */
 #ifndef HOST_COLUMNS_H
 #define HOST_COLUMNS_H
 
@@ -10,7 +10,7 @@
 struct column {
     const char *title;
     bool left;    /* of the text in it; numbers stand right */
-    u8 important; /* the column with the least goes first; 255: stays */
+    u8 important; /* the columns with the least go first, together; 255: stays */
 };
 
 struct columns {

@@ -37,3 +37,19 @@ u64 exit_ticks(const struct report *report)
         sum += report->rows[i].is_exit ? report->rows[i].sum : 0;
     return sum;
 }
+
+void describe_later(struct text *text, const struct view *view)
+{
+    const struct report *last = &view->all->reports[view->all->count - 1];
+    if (last != view->report && last->incomplete)
+        text_format(text, "report %u, which came later, is not complete: %s (--report %u shows what can be read)",
+                    last->number, last->incomplete, last->number);
+}
+
+u64 exits_of_sites(const struct report *report)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < report->site_count; i++)
+        sum += report->sites[i].count;
+    return sum;
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two reports beside each other. Rows go together by name. Sites go together by row, place and RIP; those that are left
- * over, by row, place and the lower 21 bits of RIP, where that is unambiguous: Linux places itself anew at each boot,
- * by 2 MiB.
+ * Two reports beside each other. Rows go together by name. Sites go together by row, place (of memory the page) and
+ * RIP; those that are left over, by row, place and the lower 21 bits of RIP, where that is unambiguous: Linux places
+ * itself anew at each boot, by 2 MiB.
  */
 #include "host/columns.h"
 #include "host/names.h"
@@ -78,10 +78,10 @@ static void diff_row(struct columns *table, const char *name, const struct row *
 /* In the order of AFTER, then what only BEFORE has. */
 static void write_rows(struct text *out, const struct view *before, const struct view *after, u32 width)
 {
-    static const struct column columns[] = {{"type", true, 255},   {"count before", false, 120},  {"after", false, 130},
-                                            {"ratio", false, 200}, {"ticks before", false, 80},   {"after", false, 90},
-                                            {"ratio", false, 180}, {"avoided before", false, 40}, {"after", false, 50},
-                                            {"ratio", false, 30}};
+    static const struct column columns[] = {{"type", true, 255},   {"count before", false, 255},  {"after", false, 255},
+                                            {"ratio", false, 255}, {"ticks before", false, 80},   {"after", false, 80},
+                                            {"ratio", false, 80},  {"avoided before", false, 40}, {"after", false, 40},
+                                            {"ratio", false, 40}};
     const struct report *a = before->report, *b = after->report;
     struct columns table;
     text_add(out, "\n");
@@ -109,9 +109,16 @@ struct groups {
     u32 count;
 };
 
+/* Of memory the page: a translation may be for all of it. */
+static u64 place_of(const struct site *site)
+{
+    bool memory = !strcmp(site->exit, "APIC_ACCESS") || !strcmp(site->exit, "MMIO");
+    return memory ? site->where & ~0xfffull : site->where;
+}
+
 static bool same_access(const struct site *a, const struct site *b, u64 mask)
 {
-    return (a->rip & mask) == (b->rip & mask) && a->where == b->where && !strcmp(a->exit, b->exit);
+    return (a->rip & mask) == (b->rip & mask) && place_of(a) == place_of(b) && !strcmp(a->exit, b->exit);
 }
 
 static struct groups group_sites(const struct view *view)
@@ -197,9 +204,9 @@ static void site_rows(struct columns *table, const struct groups *a, const struc
 
 static void write_sites(struct text *out, const struct view *before, const struct view *after, u32 width)
 {
-    static const struct column columns[] = {{"site", true, 255},   {"RIP", true, 100},    {"exits before", false, 120},
-                                            {"after", false, 130}, {"ratio", false, 200}, {"avoided before", false, 40},
-                                            {"after", false, 50},  {"ratio", false, 30}};
+    static const struct column columns[] = {{"site", true, 255},   {"RIP", true, 100},    {"exits before", false, 255},
+                                            {"after", false, 255}, {"ratio", false, 255}, {"avoided before", false, 40},
+                                            {"after", false, 40},  {"ratio", false, 40}};
     struct groups a = group_sites(before), b = group_sites(after);
     struct columns table;
     if (a.count || b.count) {

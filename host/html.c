@@ -40,6 +40,7 @@ static void facts(struct text *out, const struct view *view)
 static void header(struct text *out, const struct view *view)
 {
     const struct report *report = view->report;
+    struct text later = {0};
     const char *version = report->boot_entry ? json_member_string(report->boot_entry->object, "version") : NULL;
     text_add(out, "<header><p class=over>Exeunt ");
     text_html(out, version ? version : "");
@@ -53,6 +54,10 @@ static void header(struct text *out, const struct view *view)
             "<p class=warn role=alert>This report is not complete: %s. What can be read is shown; the rest is named <a "
             "href=#log>below</a>.",
             report->incomplete);
+    describe_later(&later, view);
+    if (later.used)
+        text_format(out, "<p class=warn role=alert>Note: %s.", text_string(&later));
+    text_free(&later);
     if (view->filter) {
         text_add(out, "<p class=warn>Only rows and sites of ");
         text_html(out, view->filter);

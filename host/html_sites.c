@@ -147,7 +147,12 @@ void html_sites(struct text *out, const struct view *view)
     text_add(
         out,
         "<p>The instructions with the most exits. The frame is the cluster: what is performed in one go. ▶ marks the "
-        "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for.<p>");
+        "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for. "
+        "These sites have ");
+    text_grouped(out, exits_of_sites(report));
+    text_add(out, " of ");
+    text_grouped(out, report->at.exits);
+    text_add(out, " exits; the others are of sites with fewer, or of translations that were lost.<p>");
     html_key(out, "taken", "exits");
     html_key(out, "avoided", "avoided");
     text_add(out, "<div class=cards>");

@@ -57,6 +57,7 @@ static const char *const uart_registers[8] = {"data",          "interrupt enable
 
 /* SDM vol. 3A, table 11-1 "Local APIC Register Address Map"; as MSR 800H + offset / 16 (table 11-6). */
 static const struct range apic_registers[] = {
+    {0x000, 0x000, "page"}, /* what is known of a translation for all of it */
     {0x020, 0x020, "ID"},
     {0x030, 0x030, "version"},
     {0x080, 0x080, "TPR"},

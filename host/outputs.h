@@ -26,7 +26,12 @@ void describe_boot(struct text *text, const struct report *report);
 /* "123 of 4567 (2.69 %)" and the like, in hundredths, rounded; "-" where there is nothing to divide by. */
 void percent(struct text *text, u64 part, u64 whole);
 
+/* "report 4, which came later, is not complete: ..." for the last such one; nothing if there is none. */
+void describe_later(struct text *text, const struct view *view);
+
 /* Ticks in the rows that are exits: without EXEUNT. */
 u64 exit_ticks(const struct report *report);
+
+u64 exits_of_sites(const struct report *report);
 
 #endif

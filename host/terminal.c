@@ -204,6 +204,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
 static void write_title(struct text *out, const struct view *view)
 {
     const struct report *report = view->report;
+    struct text later = {0};
     const char *cause = report->end ? json_member_string(report->end->object, "cause") : NULL;
     text_visible(out, view->all->log->name);
     text_format(out, ": report %u of %u, from line %u", report->number, view->all->count, report->first_line);
@@ -213,7 +214,9 @@ static void write_title(struct text *out, const struct view *view)
     }
     if (report->incomplete)
         text_format(out, "; NOT COMPLETE: %s", report->incomplete);
-    text_add(out, "\n\n");
+    describe_later(&later, view);
+    text_format(out, "%s%s\n\n", later.used ? "\nNOTE: " : "", text_string(&later));
+    text_free(&later);
 }
 
 /* ---- phases and intervals ---- */
@@ -345,14 +348,6 @@ static void write_site(struct text *out, const struct report *report, const stru
     write_why(out, report, site, width);
     text_free(&words);
     text_free(&place);
-}
-
-static u64 exits_of_sites(const struct report *report)
-{
-    u64 sum = 0;
-    for (u32 i = 0; i < report->site_count; i++)
-        sum += report->sites[i].count;
-    return sum;
 }
 
 static void write_refused(struct text *out, const struct report *report)

@@ -204,9 +204,14 @@ static void incomplete_reports(void **state)
 static void the_last_complete_one_is_chosen(void **state)
 {
     struct reading r;
+    struct text words = {0};
     read_text(&r, REPORT REPORT SUMMARY ROWS);
     assert_int_equal(r.reports.count, 3);
     assert_int_equal(r.view.report->number, 2);
+    describe_later(&words, &r.view);
+    assert_string_equal(text_string(&words), "report 3, which came later, is not complete: lines of it are missing "
+                                             "(--report 3 shows what can be read)");
+    text_free(&words);
     assert_int_equal(reports_choose(&r.reports, 3)->number, 3);
     assert_int_equal(reports_choose(&r.reports, 1)->number, 1);
     assert_null(reports_choose(&r.reports, 4));

@@ -482,16 +482,46 @@ static void sites_pair_across_boots(void **state)
 {
     struct reading a, b;
     struct text out = {0};
-    read_text(&a, SUMMARY ROWS CACHE SITE("4", "0xffffffff81400123") SITE("2", "0x500") SITE("1", "0x700") COUNTS);
-    read_text(&b, SUMMARY ROWS CACHE SITE("8", "0xffffffffa3c00123") SITE("1", "0x500") SITE("1", "0x600") COUNTS);
+    read_text(&a, SUMMARY ROWS CACHE SITE("4", "0xffffffff81400123") SITE("2", "0x500") SITE("1", "0x700")
+                      SITE("3", "0xffffffff81400999") SITE("3", "0xffffffff81600999") COUNTS);
+    read_text(&b, SUMMARY ROWS CACHE SITE("8", "0xffffffffa3c00123") SITE("1", "0x500") SITE("1", "0x600")
+                      SITE("3", "0xffffffffa3c00999") COUNTS);
     diff_write(&out, &a.view, &b.view, &plain);
     const char *text = text_string(&out);
     assert_non_null(strstr(text, "ffffffffa3c00123"));
-    assert_null(strstr(text, "ffffffff81400123")); /* it is the same, elsewhere */
+    assert_null(strstr(text, "ffffffff81400123"));     /* it is the same, elsewhere */
+    assert_non_null(strstr(text, "ffffffff81400999")); /* there are two that it could be */
+    assert_non_null(strstr(text, "ffffffffa3c00999"));
     assert_non_null(strstr(text, "x2.000"));
     assert_non_null(strstr(text, "x0.500"));
-    assert_int_equal(times(strstr(text, "Sites"), "\n"), 6);
+    assert_int_equal(times(strstr(text, "Sites"), "\n"), 9);
     text_free(&out);
+    done(&a);
+    done(&b);
+}
+
+#define APIC(where)                                                                                                    \
+    J "{\"type\":\"site\",\"count\":6,\"rip\":\"0x900\",\"exit\":\"APIC_ACCESS\",\"where\":\"" where                   \
+      "\",\"bits\":64,\"bytes\":\"\"}\n"
+
+/* A translation for all registers says only the page; columns of one kind go together. */
+static void pages_pair_and_columns_stay_together(void **state)
+{
+    struct reading a, b;
+    struct text out = {0};
+    read_text(&a, SUMMARY ROWS CACHE APIC("0xfee000b0") COUNTS);
+    read_text(&b, SUMMARY ROWS CACHE APIC("0xfee00000") COUNTS);
+    for (u32 width = 60; width < 140; width++) {
+        diff_write(&out, &a.view, &b.view, &(struct terminal){.width = width});
+        const char *rows = strstr(text_string(&out), "  type "), *sites = strstr(rows, "Sites");
+        char titles[256] = "";
+        assert_non_null(sites);
+        assert_null(strstr(sites, "fee000b0"));
+        memcpy(titles, rows, strcspn(rows, "\n"));
+        assert_int_equal(times(titles, "before"), times(titles, "after"));
+        assert_int_equal(times(titles, "before"), times(titles, "ratio"));
+        text_free(&out);
+    }
     done(&a);
     done(&b);
 }
@@ -511,6 +541,48 @@ static void reports_without_sites_or_times_compare(void **state)
     text_free(&out);
     done(&a);
     done(&b);
+}
+
+/* ---- docs/REPORTS.md ---- */
+
+static void check_named(const struct text *page, const char *name)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof(quoted), "`%s`", name);
+    if (!strstr(text_string(page), quoted))
+        fail_msg("docs/REPORTS.md does not name %s", quoted);
+}
+
+/* Names in the document, but not those of the log's own lines. */
+static void check_members(const struct text *page, const struct json_value *value)
+{
+    for (const struct json_value *at = value->first; at; at = at->next) {
+        if (at->name)
+            check_named(page, at->name);
+        if (!at->name || strcmp(at->name, "log") != 0)
+            check_members(page, at);
+    }
+}
+
+static void the_page_in_docs_names_everything(void **state)
+{
+    struct reading r;
+    struct text page = {0}, out = {0};
+    struct arena arena = {0};
+    struct json_end end;
+    slurp(&page, "docs/REPORTS.md");
+    for (const char *at = usage; (at = strstr(at, "--")) != NULL; at += 2) {
+        char option[32] = "`";
+        strncat(option, at, strcspn(at, " ,"));
+        assert_non_null(strstr(text_string(&page), option));
+    }
+    read_stored(&r, "linux.log");
+    json_document(&out, &r.view);
+    check_members(&page, json_read(&arena, out.data, out.used, &end));
+    arena_free(&arena);
+    text_free(&out);
+    text_free(&page);
+    done(&r);
 }
 
 /* ---- the command line ---- */
@@ -570,7 +642,9 @@ int main(int count, char **words)
         cmocka_unit_test(the_document_is_json),
         cmocka_unit_test(cells_are_quoted),
         cmocka_unit_test(sites_pair_across_boots),
+        cmocka_unit_test(pages_pair_and_columns_stay_together),
         cmocka_unit_test(reports_without_sites_or_times_compare),
+        cmocka_unit_test(the_page_in_docs_names_everything),
         cmocka_unit_test(options_of_the_program),
     };
     writing = count > 1 && !strcmp(words[1], "write");
