@@ -12,6 +12,7 @@
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
 # make damaged   build/damaged/exeunt.elf, which must say that it is
 # make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
+# make report    build/exeunt-report, which shows serial logs (docs/REPORTS.md); make test-pages: its page in Chromium
 # make size      lines per room, bytes of the image as loaded and as unpacked, memory owned
 
 BUILD := build
@@ -332,6 +333,44 @@ format-check:
 lint:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -DEXEUNT_HOST \
 	    --suppress=missingIncludeSystem --suppress=unusedFunction --suppress=uninitvar:emul/interp_move.c --suppress=normalCheckLevelMaxBranches $(PURE)
+
+# ---- build/exeunt-report: the host program that reads logs (docs/REPORTS.md) ----
+
+REPORT_C := $(wildcard host/*.c)
+REPORT_PARTS := $(filter-out host/main.c,$(REPORT_C))
+REPORT_FUZZ := $(BUILD)/fuzz/fuzz_report
+REPORT_UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_*report_*.c))
+
+.PHONY: report lint-report test-pages
+all: report
+report: $(BUILD)/exeunt-report
+
+$(BUILD)/exeunt-report: $(REPORT_C:%.c=$(BUILD)/fast/%.o)
+	@echo "  cc $@"
+	$(Q)$(CC) $(FAST_FLAGS) $(filter %.c %.o,$^) -lZydis -lm -o $@
+
+# With sanitizers.
+$(BUILD)/host/exeunt-report: $(REPORT_C:%.c=$(BUILD)/host/%.o)
+	$(Q)$(CC) $(HOST_FLAGS) $(filter %.c %.o,$^) -lZydis -lm -o $@
+
+$(REPORT_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(REPORT_PARTS:%.c=$(BUILD)/host/%.o)
+	@echo "  cc $<"
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $(filter %.c %.o,$^) -lcmocka -lZydis -lm -o $@
+
+$(REPORT_FUZZ): test/fuzz/fuzz_report.c $(REPORT_PARTS:%.c=$(BUILD)/fuzz/%.o)
+	@echo "  clang $<"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MF $@.d $(filter %.c %.o,$^) -lZydis -lm -o $@
+
+# The page in headless Chromium: not in `make test`, for what it would install.
+test-pages:
+	@tools/install-deps pages
+	@test/run pages
+
+SOURCES += $(wildcard host/*.[ch])
+lint: lint-report
+lint-report:
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. \
+	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches $(REPORT_C)
 
 check:
 	@tools/install-deps

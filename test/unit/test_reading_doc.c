@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define PAGE "docs/READING.md"
-#define LISTING "git ls-files --cached -- boot vmx emul cache ept lib tools docs 2>/dev/null"
+#define LISTING "git ls-files --cached -- boot vmx emul cache ept lib host tools docs 2>/dev/null"
 
 static char page[131072];
 

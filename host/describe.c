@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Words and derived figures that several outputs share. */
+#include "host/outputs.h"
+
+void percent(struct text *text, u64 part, u64 whole)
+{
+    if (!whole) {
+        text_add(text, "-");
+        return;
+    }
+    u64 hundredths = (u64)(((u128)part * 20000 + whole) / ((u128)whole * 2));
+    text_format(text, "%lu.%02lu", hundredths / 100, hundredths % 100);
+}
+
+static void add_word(struct text *text, const struct json_value *object, const char *name, const char *before)
+{
+    const char *value = json_member_string(object, name);
+    if (value && *value)
+        text_format(text, "%s%s%s", text->used ? ", " : "", before, value);
+}
+
+void describe_boot(struct text *text, const struct report *report)
+{
+    const struct json_value *boot = report->boot_entry ? report->boot_entry->object : NULL;
+    add_word(text, boot, "version", "Exeunt ");
+    add_word(text, boot, "guest", "guest ");
+    add_word(text, report->summary->object, "engine", "engine=");
+    add_word(text, boot, "flow", "flow=");
+    add_word(text, report->summary->object, "trap", "trap=");
+    add_word(text, boot, "options", "options given: ");
+}
+
+u64 exit_ticks(const struct report *report)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < report->row_count; i++)
+        sum += report->rows[i].is_exit ? report->rows[i].sum : 0;
+    return sum;
+}
+
+void describe_later(struct text *text, const struct view *view)
+{
+    const struct report *last = &view->all->reports[view->all->count - 1];
+    if (last != view->report && last->incomplete)
+        text_format(text, "report %u, which came later, is not complete: %s (--report %u shows what can be read)",
+                    last->number, last->incomplete, last->number);
+}
+
+u64 exits_of_sites(const struct report *report)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i < report->site_count; i++)
+        sum += report->sites[i].count;
+    return sum;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The code of a site by libzydis, and which of its instructions exit. */
+#ifndef HOST_DISASSEMBLY_H
+#define HOST_DISASSEMBLY_H
+
+#include "host/report.h"
+
+#define CODE_MAX 64 /* bytes of code in a `site` line */
+
+enum exits { EXITS_NO, EXITS_MAYBE, EXITS_YES };
+
+struct instruction {
+    u8 offset, length; /* of bytes; an instruction that cannot be read is one byte */
+    bool entry;        /* the one at the site's RIP */
+    enum exits exits;
+    bool jumps;
+    int target; /* with `jumps`: index of the instruction that it leads to, -1: out of these */
+    char text[96];
+};
+
+struct disassembly {
+    u8 bytes[CODE_MAX];
+    u32 size, count;
+    struct instruction at[CODE_MAX];
+    bool placed; /* where RIP is in the code is known: `begin` is the address of its first byte */
+    u64 begin;
+    u32 missing; /* instructions of the cluster that are not in the line */
+};
+
+/* Nothing (count is 0) for a site without code or with bytes that are no hexadecimal digits. */
+void disassemble(struct disassembly *d, const struct site *site);
+
+#endif

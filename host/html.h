@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parts of the page that `exeunt-report --html` writes. Whatever comes from a log goes through text_html(). */
+#ifndef HOST_HTML_H
+#define HOST_HTML_H
+
+#include "host/outputs.h"
+#include "host/phases.h"
+
+extern const char html_style[], html_script[], html_script_hash[];
+
+void html_charts(struct text *out, const struct view *view);
+void html_timeline(struct text *out, const struct view *view, const struct phases *phases);
+void html_sites(struct text *out, const struct view *view);
+
+/* ---- pieces ---- */
+
+/* A part of a bar: `class` is its colour, in the style. */
+struct part {
+    const char *class;
+    u64 value;
+};
+
+/* A bar as wide as `whole`; values of which none is larger than that. `label` is for those who do not see it. */
+void html_bar(struct text *out, const struct part *parts, u32 count, u64 whole, const char *label);
+
+/* A coloured square with words beside it. */
+void html_key(struct text *out, const char *class, const char *words);
+
+/* A cell with a number, which a click on the column's title sorts by. */
+void html_number_cell(struct text *out, u64 value);
+void html_digits_cell(struct text *out, const char *digits); /* as printed in the log; NULL: "-" */
+void html_percent_cell(struct text *out, u64 part, u64 whole);
+
+/* Opens a table; a title that begins with # is that of numbers. */
+void html_table(struct text *out, const char *const *titles, u32 count);
+
+#endif

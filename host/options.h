@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of exeunt-report. */
+#ifndef HOST_OPTIONS_H
+#define HOST_OPTIONS_H
+
+#include "host/outputs.h"
+
+enum output { OUTPUT_TERMINAL, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_COLLAPSED, OUTPUT_HTML, OUTPUT_DIFF, OUTPUT_HELP };
+
+struct options {
+    enum output output;
+    const char *html;     /* file to write */
+    const char *files[2]; /* logs to read */
+    u32 file_count;
+    u32 top, report;
+    const char *filter;
+    struct terminal terminal;
+    bool has_width;
+};
+
+extern const char usage[];
+
+/* False, with a message in `wrong`, if they cannot be carried out. */
+bool options_read(struct options *options, int count, char **words, struct text *wrong);
+
+#endif

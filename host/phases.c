@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host/phases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool grew(const struct moment *from, const struct moment *to)
+{
+    return to->exits >= from->exits && to->avoided >= from->avoided && to->tsc_vmm >= from->tsc_vmm &&
+           to->tsc_guest >= from->tsc_guest;
+}
+
+static struct moment less(const struct moment *to, const struct moment *from)
+{
+    return (struct moment){
+        .exits = to->exits - from->exits,
+        .avoided = to->avoided - from->avoided,
+        .tsc_vmm = to->tsc_vmm - from->tsc_vmm,
+        .tsc_guest = to->tsc_guest - from->tsc_guest,
+    };
+}
+
+void mark_title(struct text *text, const struct mark *mark)
+{
+    if (*mark->name)
+        text_add(text, mark->name);
+    else
+        text_format(text, "mark %lu", mark->number);
+}
+
+/* ---- phases ---- */
+
+static struct phase *add_phase(struct phases *all, struct phase phase)
+{
+    all->phases = array_grow(all->phases, all->count, sizeof(phase));
+    all->phases[all->count] = phase;
+    return &all->phases[all->count++];
+}
+
+/* What the phase spent is known now; true if the counters were reset in it. */
+static bool end_phase(struct phase *phase, const struct moment *now)
+{
+    phase->after_reset = !grew(&phase->begin, now);
+    if (phase->after_reset)
+        phase->begin = (struct moment){0};
+    phase->spent = less(now, &phase->begin);
+    return phase->after_reset;
+}
+
+/* Marks are printed at the end of the report that follows them: before this line. */
+static u32 marks_limit(const struct view *view, const struct report *report)
+{
+    return report->number < view->all->count ? view->all->reports[report->number].first_line : UINT32_MAX;
+}
+
+static const char *keep_title(struct phases *all, const struct mark *mark)
+{
+    struct text title = {0};
+    mark_title(&title, mark);
+    const char *kept = arena_string(&all->arena, text_string(&title), title.used);
+    text_free(&title);
+    return kept;
+}
+
+static void read_phases(struct phases *all, const struct view *view)
+{
+    const struct report *report = view->report;
+    struct phase *phase = add_phase(all, (struct phase){.name = "start"});
+
+    for (u32 i = 0; i < view->all->mark_count; i++) {
+        const struct mark *mark = &view->all->marks[i];
+        if (mark->boot != report->boot)
+            continue;
+        if (mark->entry->line >= marks_limit(view, report) ||
+            (mark->entry->line > report->last_line && !grew(&mark->at, &report->at)))
+            break;
+        end_phase(phase, &mark->at);
+        phase = add_phase(all, (struct phase){
+                                   .name = keep_title(all, mark),
+                                   .line = mark->entry->line,
+                                   .begin = mark->at,
+                               });
+    }
+    end_phase(phase, &report->at);
+}
+
+/* ---- intervals ---- */
+
+/* Where on the counters' own axis: ticks, or exits where no times are taken. */
+static u64 position(const struct report *report, const struct moment *at)
+{
+    return report->timed ? at->tsc_vmm + at->tsc_guest : at->exits;
+}
+
+static void add_name(struct text *name, const char *more)
+{
+    if (name->used)
+        text_add(name, "+");
+    text_add(name, more);
+}
+
+/* Whether the mark was made in the interval. Where the counters were reset, only its place in the log tells. */
+static bool made_within(const struct interval *interval, const struct mark *mark, u64 begin, u64 at, u64 end)
+{
+    return at >= begin && at <= end &&
+           (mark->entry->line >= interval->report->first_line || (interval->before && at > begin));
+}
+
+static void name_interval(struct phases *all, const struct view *view, struct interval *interval)
+{
+    const struct report *report = interval->report;
+    u64 begin = interval->before ? position(report, &interval->before->at) : 0;
+    u64 end = position(report, &report->at), from = begin, tenth = (end - begin) / 10;
+    const char *current = "start";
+    struct text name = {0};
+
+    for (u32 i = 0; i < view->all->mark_count; i++) {
+        const struct mark *mark = &view->all->marks[i];
+        u64 at = position(report, &mark->at);
+        if (mark->boot != report->boot)
+            continue;
+        if (mark->entry->line >= marks_limit(view, report))
+            break;
+        if (made_within(interval, mark, from, at, end)) {
+            if (at - from > tenth)
+                add_name(&name, current);
+            from = at;
+        }
+        current = keep_title(all, mark);
+    }
+    if (end - from > tenth || !name.used)
+        add_name(&name, current);
+    interval->name = arena_string(&all->arena, text_string(&name), name.used);
+    text_free(&name);
+}
+
+/* No counter is smaller than before: there was no reset between the two. */
+static bool follows(const struct report *before, const struct report *report)
+{
+    if (!grew(&before->at, &report->at))
+        return false;
+    for (u32 i = 0; i < before->row_count; i++) {
+        const struct row *old = &before->rows[i], *row = report_row(report, old->name);
+        if (!row || old->count > row->count || old->sum > row->sum || old->avoided > row->avoided ||
+            old->hits > row->hits)
+            return false;
+    }
+    return true;
+}
+
+static void read_intervals(struct phases *all, const struct view *view)
+{
+    const struct report *before = NULL;
+    for (u32 i = 0; i < view->all->count; i++) {
+        const struct report *report = &view->all->reports[i];
+        static const struct moment zero;
+        if (report->boot != view->report->boot || (report->incomplete && report != view->report))
+            continue;
+        if (before && !follows(before, report))
+            before = NULL;
+        const struct moment *from = before ? &before->at : &zero;
+        all->intervals = array_grow(all->intervals, all->interval_count, sizeof(*all->intervals));
+        struct interval *interval = &all->intervals[all->interval_count++];
+        *interval = (struct interval){.before = before, .report = report, .spent = less(&report->at, from)};
+        interval->ticks = interval->spent.tsc_vmm + interval->spent.tsc_guest;
+        name_interval(all, view, interval);
+        before = report;
+    }
+}
+
+void phases_read(struct phases *all, const struct view *view)
+{
+    *all = (struct phases){0};
+    if (!view->report)
+        return;
+    read_phases(all, view);
+    read_intervals(all, view);
+}
+
+void phases_free(struct phases *all)
+{
+    free(all->phases);
+    free(all->intervals);
+    arena_free(&all->arena);
+    *all = (struct phases){0};
+}
+
+struct row interval_row(const struct interval *interval, const struct row *row)
+{
+    struct row spent = *row;
+    const struct row *old = interval->before ? report_row(interval->before, row->name) : NULL;
+    if (!old)
+        return spent;
+    spent.count -= old->count;
+    spent.sum -= old->sum;
+    spent.avoided -= old->avoided;
+    spent.hits -= old->hits;
+    return spent;
+}
+
+bool sites_alike(const struct site *a, const struct site *b)
+{
+    return a->rip == b->rip && a->where == b->where && a->bits == b->bits && !strcmp(a->exit, b->exit) &&
+           !strcmp(a->bytes, b->bytes);
+}
+
+/* The sites that look alike (they differ in what a report does not say) count as one. */
+static u64 count_of(const struct report *report, const struct site *site, u64 *least)
+{
+    u64 count = 0;
+    *least = ~0ull;
+    for (u32 i = 0; i < report->site_count; i++) {
+        if (sites_alike(&report->sites[i], site))
+            count += report->sites[i].count;
+        if (report->sites[i].count < *least)
+            *least = report->sites[i].count;
+    }
+    return count;
+}
+
+u64 interval_site_count(const struct interval *interval, const struct site *site)
+{
+    u64 least, old;
+    u64 count = count_of(interval->report, site, &least);
+    if (!interval->before)
+        return count;
+    old = count_of(interval->before, site, &least);
+    /* Not in the list then: it had fewer than the last one of it, or there was no site. */
+    if (!old && interval->before->site_count)
+        old = least;
+    return count > old ? count - old : 0;
+}
