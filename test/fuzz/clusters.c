@@ -5,19 +5,10 @@
  *   clusters [count] [seed]    until `count` clusters were made
  */
 #define _GNU_SOURCE /* register names of ucontext.h */
+#include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
 
 #define LIFE 1000 /* pieces of code of one set of guests */
-
-static u64 seed;
-
-static u32 draw(u32 n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
-}
 
 static void say_code(void)
 {
@@ -34,7 +25,7 @@ static void say_code(void)
 
 static bool live(u64 count, u64 first_seed)
 {
-    seed = first_seed * 0x9e3779b97f4a7c15ull + 1;
+    draw_from(first_seed);
     while (cluster_seen.made < count) {
         cluster_begin();
         for (u32 i = 0; i < LIFE; i++) {

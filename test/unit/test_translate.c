@@ -11,17 +11,8 @@
 
 #include <cmocka.h>
 
+#include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
-
-static u64 seed = 1;
-
-static u32 draw(u32 n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
-}
 
 /* ---- a case ---- */
 
@@ -358,7 +349,7 @@ static void budgets(void **state)
 
 static void random_clusters(void **state)
 {
-    seed = 12345;
+    draw_from(1);
     cluster_signals();
     u64 made = cluster_seen.made;
     while (cluster_seen.made - made < 2000) {

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The two guests of test/fuzz/cluster_scenario.h: their policy, modes and registers, and the sites of the one that runs
+ * translated code.
+ */
+#ifndef TEST_FUZZ_CLUSTER_GUESTS_H
+#define TEST_FUZZ_CLUSTER_GUESTS_H
+
+#include "emul/site.h"
+#include "test/fuzz/cluster_code.h"
+#include "test/fuzz/cluster_flags.h"
+#include "test/fuzz/cluster_memory.h"
+#include "test/fuzz/cluster_run.h"
+
+static struct sites *cluster_sites;
+static u64 cluster_now;
+static enum guest_mode cluster_mode;
+static bool cluster_user;
+static struct code cluster_made;
+static char cluster_trouble[512]; /* what was not the same; empty: nothing */
+
+/* What the run came to: a test demands that all of it happened. */
+static struct {
+    u64 codes, made, runs, quick, steps, avoided, left[LEFT_CRASHED], events;
+    u64 insns[CLUSTER_MAX + 1];      /* runs by instructions that were performed, the last: that many or more */
+    u64 lengths[CLUSTER_MAX + 1];    /* clusters by length */
+    u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */
+    u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, modes[MODE_64 + 1];
+} cluster_seen;
+
+static bool trouble(const char *what)
+{
+    if (!cluster_trouble[0])
+        snprintf(cluster_trouble, sizeof(cluster_trouble), "code %llu, run %llu, mode %u%s: %s",
+                 (unsigned long long)cluster_seen.codes, (unsigned long long)cluster_seen.runs, cluster_mode,
+                 cluster_user ? " user" : "", what);
+    return false;
+}
+
+static u64 cluster_time(void)
+{
+    return cluster_now;
+}
+
+/* ---- a life ---- */
+
+/* STEPS reaches trapped pages by this. */
+static void *cluster_map(void *context, hpa_t at)
+{
+    struct cluster_machine *m = cluster_machine();
+    u64 page = at.at & PAGE_MASK;
+    if (!flags_peeking && !m->trapped && (page == APIC_AT || page == MMIO_AT || page == TRAPPED_BASE)) {
+        m->trapped = true;
+        m->trapped_at = at.at;
+    }
+    return guest_map(context, at);
+}
+
+static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
+{
+    static const struct policy_facts facts = {
+        .guards = {.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true},
+        .report_at_end = true,
+        .apic_base = APIC_AT,
+    };
+    struct trap_request request = {
+        .apic = true,
+        .dr = dr,
+        .tsc = tsc,
+        .port_count = kind == 2 ? 2 : 1,
+        .ports = {{0, kind == 2 ? 0x5f : 0xffff}, {0x80, 0xff}},
+        .mmio_count = 2,
+        .mmio = {{MMIO_AT, MMIO_AT + PAGE_SIZE}, {TRAPPED_BASE, TRAPPED_BASE + PAGE_SIZE}},
+    };
+    struct policy_facts plain = facts;
+    plain.report_at_end = kind == 1;
+    policy_build(policy, &request, &plain);
+}
+
+static void begin_one(u32 kind, bool dr, bool tsc, bool smp)
+{
+    struct vcpu *v = guest_init(MODE_64, false);
+    struct vm *vm = v->vm;
+    build_policy(&vm->policy, kind, dr, tsc);
+    guards_init(&vm->guards, &(struct guard_config){.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true});
+    if (ept_add_hole(&vm->ept, (struct range){APIC_AT, MMIO_AT + PAGE_SIZE}) != EPT_OK)
+        abort();
+    vm->smp = smp;
+    vm->string_deadline_ticks = 60;
+    vm->window.physmap.map = cluster_map;
+    host_guest.machine.port_in = cluster_port_in;
+    host_guest.machine.port_out = cluster_port_out;
+    host_guest.machine.guest_ends = cluster_guest_ends;
+    v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
+    fill();
+}
+
+static void cluster_begin(void)
+{
+    u32 kind = draw(4);
+    bool dr = draw(4), tsc = draw(4) == 0, smp = draw(2), compare = draw(4) == 0;
+    if (!cluster_sites)
+        cluster_sites = mmap(NULL, sizeof(*cluster_sites), PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    code_find_shapes();
+    cluster_now = 5 * WRITE_WINDOW;
+    cluster_trouble[0] = 0;
+    for (EACH_GUEST)
+        begin_one(kind, dr, tsc, smp);
+    use(STEPS);
+    host_guest.vm.window.physmap.direct_end = APIC_AT;
+    use(RUNS);
+    struct vm *vm = &host_guest.vm;
+    guests_cohere(vm, compare, cluster_time);
+    memset(cluster_sites, 0, sizeof(*cluster_sites));
+    u8 *memory = cluster_code_memory();
+    sites_init(cluster_sites, &vm->coherence, memory, cluster_code);
+    cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_LOOPS : draw(2));
+    cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;
+    tracker_init(&cluster_sites->tracker, 1 + draw(3), 1000000000);
+    cluster_init(&host_guest.v);
+}
+
+static void cluster_finish(void)
+{
+    const struct translations_counts *counts = &cluster_sites->tc.counts;
+    cluster_seen.lost_to_ring += counts->lost_to_ring;
+    cluster_seen.lost_to_table += counts->lost_to_table;
+    cluster_seen.stale += counts->stale;
+    cluster_seen.made += counts->made;
+}
+
+/* ---- modes ---- */
+
+static u64 cs_base(void)
+{
+    return cluster_mode == MODE_64 || cluster_mode == MODE_COMPAT || cluster_mode == MODE_32 ? 0 : LOW_CODE;
+}
+
+static void segment_bases(struct vcpu *v)
+{
+    bool flat = cluster_mode == MODE_64 || cluster_mode == MODE_COMPAT || cluster_mode == MODE_32;
+    for (u32 i = 0; i < SEG_LDTR && !flat; i++) {
+        v->seg[i].base = i == SEG_CS ? LOW_CODE : i == SEG_FS || i == SEG_GS ? DATA + PAGE_SIZE : DATA;
+        v->seg[i].limit = i == SEG_CS ? 0xffff : 0xdfff;
+    }
+    if (flat)
+        v->seg[SEG_FS].base = v->seg[SEG_GS].base = cluster_mode == MODE_64 ? DATA : 0;
+}
+
+static void set_mode_of(enum guest_mode mode, bool user, bool small, bool write_protect)
+{
+    struct vcpu *v = &host_guest.v;
+    guests_set_mode(v, mode, user, small, write_protect);
+    v->cr3 = cluster_roots[0];
+    v->rflags = RFLAGS_FIXED1 | (mode == MODE_V86 ? RFLAGS_VM : 0);
+    v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
+    segment_bases(v);
+}
+
+static void set_mode(void)
+{
+    static const enum guest_mode modes[] = {MODE_64, MODE_64, MODE_64,   MODE_64,     MODE_64,     MODE_64,
+                                            MODE_16, MODE_32, MODE_REAL, MODE_COMPAT, MODE_COMPAT, MODE_V86};
+    enum guest_mode mode = modes[draw(COUNT_OF(modes))];
+    bool user = draw(3) == 0, small = draw(3) == 0, write_protect = draw(4);
+    cluster_mode = mode;
+    cluster_user = mode == MODE_V86 || (user && mode != MODE_REAL);
+    for (EACH_GUEST)
+        set_mode_of(mode, cluster_user, small, write_protect);
+    cluster_seen.modes[mode]++;
+}
+
+/* ---- registers ---- */
+
+static u64 draw_address(void)
+{
+    switch (draw(20)) {
+    case 0:
+        return draw(2) ? draw_bits() : (draw(2) ? 0x7ffffffffffcull : 0xffff7ffffffffffcull) + draw(12);
+    case 1:
+        return ABSENT - draw(16);
+    case 2:
+        return cluster_made.rip + draw(cluster_made.length);
+    case 3:
+        return TABLES + draw(9) * PAGE_SIZE + 8 * draw(3);
+    case 4:
+        return SPECIAL + draw(6) * PAGE_SIZE + draw(64);
+    case 5:
+        return READ_ONLY - draw(16);
+    case 6:
+        return SUPERVISOR + draw(64);
+    case 7:
+        return MMIO_AT + draw(PAGE_SIZE);
+    case 8:
+        return APIC_AT + 16 * draw(64);
+    default:
+        return DATA + draw(2) * PAGE_SIZE + draw(8) * 0x1f0 + draw(16);
+    }
+}
+
+static u64 draw_device(void)
+{
+    return draw(2) ? APIC_AT + 16 * draw(8) : draw(8) ? MMIO_AT + 16 * draw(64) : draw_address();
+}
+
+static u64 draw_value(u32 reg)
+{
+    static const u16 ports[] = {0x80, 0x80, 0x80, 0x60, 0x64, 0x65, 0xcf8, 0x3f8, 0xffff};
+    switch (reg) {
+    case RDX:
+        return draw(6) ? ports[draw(9)] : draw_bits();
+    case RCX:
+        return draw(4) ? draw(6) : draw_bits();
+    case RDI:
+    case R8:
+        return draw_device();
+    case RBX:
+        return draw(3) ? draw_address() : draw_device();
+    case RBP:
+    case R12:
+    case R13:
+    case R15:
+        return draw_address();
+    case RSI:
+        return draw(2) ? draw_address() : draw_bits();
+    default:
+        return draw(3) ? draw(2) ? draw(256) : draw_bits() : draw_address();
+    }
+}
+
+/* In segments that do not begin at 0 addresses are offsets. */
+static u64 to_offset(u64 value)
+{
+    return cs_base() && value >= BLOCK && value < BLOCK_END ? value - DATA : value;
+}
+
+static void set_registers(void)
+{
+    u64 value[GPR_COUNT], flags = draw_bits(), dr7 = 0x400;
+    u32 special = draw(64), iopl = draw(4) ? 3 : 0;
+    for (u32 i = 0; i < GPR_COUNT; i++)
+        value[i] = to_offset(draw_value(i));
+    value[RSP] = to_offset(draw(8) ? DATA + 0x800 + draw(0x400) : draw_address());
+    flags &= RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF | RFLAGS_IF | RFLAGS_NT | RFLAGS_ID;
+    flags |= (draw(8) == 0 ? RFLAGS_DF : 0) | iopl << RFLAGS_IOPL_SHIFT | RFLAGS_FIXED1;
+    flags |= special == 0 ? RFLAGS_TF : special == 1 ? RFLAGS_AC : special == 2 ? RFLAGS_RF : 0;
+    dr7 |= special == 3 ? 1u << draw(8) | (u64)draw(65536) << 16 : special == 4 ? BIT(13) : 0;
+    u32 shadow = special == 5 ? BLOCKING_BY_STI : special == 6 ? BLOCKING_BY_MOV_SS : 0;
+    u32 port_value = draw(65536) << 16 | draw(65536), tick = 1 + draw(3);
+    u64 dr = draw_address();
+    for (EACH_GUEST) {
+        struct vcpu *v = &host_guest.v;
+        for (u32 i = 0; i < GPR_COUNT; i++)
+            v->gpr[i] = cluster_mode == MODE_64 ? value[i] : (u32)value[i];
+        v->rflags = flags | (cluster_mode == MODE_V86 ? RFLAGS_VM : 0);
+        v->dr7 = dr7;
+        host_guest.dr[0] = host_guest.dr[1] = dr;
+        v->interruptibility = shadow;
+        v->pending_debug = 0;
+        v->event = (struct event){0};
+        v->dirty = 0;
+        host_guest.port_value = port_value;
+        host_guest.now = cluster_now;
+        host_guest.tick = tick;
+    }
+}
+
+#endif
