@@ -87,9 +87,9 @@ static void note_states(void)
     cluster_states[0] = 0;
     for (u32 i = 0; i < HOST_GUESTS; i++) {
         const struct vcpu *v = &host_guests[i].v;
-        used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used, "  %s rip %llx flags %llx",
-                                 i == RUNS ? "runs " : "steps", (unsigned long long)v->rip,
-                                 (unsigned long long)v->rflags);
+        used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used,
+                                 "  %s rip %llx flags %llx cr2 %llx", i == RUNS ? "runs " : "steps",
+                                 (unsigned long long)v->rip, (unsigned long long)v->rflags, (unsigned long long)v->cr2);
         for (u32 n = 0; n < GPR_COUNT && used < sizeof(cluster_states); n++)
             used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used, " %llx",
                                      (unsigned long long)v->gpr[n]);

@@ -7,9 +7,9 @@
 #define TEST_FUZZ_CLUSTER_GUESTS_H
 
 #include "emul/site.h"
-#include "test/fuzz/cluster_code.h"
 #include "test/fuzz/cluster_flags.h"
 #include "test/fuzz/cluster_memory.h"
+#include "test/fuzz/cluster_program.h"
 #include "test/fuzz/cluster_run.h"
 
 static struct sites *cluster_sites;
@@ -17,7 +17,10 @@ static u64 cluster_now;
 static enum guest_mode cluster_mode;
 static bool cluster_user;
 static struct code cluster_made;
+static struct functions cluster_functions;
 static char cluster_trouble[512]; /* what was not the same; empty: nothing */
+
+static bool cluster_over; /* these guests differ, and nothing is wrong: others must go on */
 
 /* What the run came to: a test demands that all of it happened. */
 static struct {
@@ -25,7 +28,8 @@ static struct {
     u64 insns[CLUSTER_MAX + 1];      /* runs by instructions that were performed, the last: that many or more */
     u64 lengths[CLUSTER_MAX + 1];    /* clusters by length */
     u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */
-    u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, modes[MODE_64 + 1];
+    u64 calls, returns, computed;    /* performed; `computed`: jumps and calls through a register or memory */
+    u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];
 } cluster_seen;
 
 static bool trouble(const char *what)
@@ -105,6 +109,8 @@ static void cluster_begin(void)
     code_find_shapes();
     cluster_now = 5 * WRITE_WINDOW;
     cluster_trouble[0] = 0;
+    cluster_over = false;
+    cluster_functions.count = 0;
     for (EACH_GUEST)
         begin_one(kind, dr, tsc, smp);
     use(STEPS);
@@ -115,7 +121,7 @@ static void cluster_begin(void)
     memset(cluster_sites, 0, sizeof(*cluster_sites));
     u8 *memory = cluster_code_memory();
     sites_init(cluster_sites, &vm->coherence, memory, cluster_code);
-    cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_LOOPS : draw(2));
+    cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_FLOW_END - 1 : draw(CLUSTER_FLOW_END - 1));
     cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;
     tracker_init(&cluster_sites->tracker, 1 + draw(3), 1000000000);
     cluster_init(&host_guest.v);
@@ -229,6 +235,29 @@ static u64 draw_value(u32 reg)
     }
 }
 
+/* Mostly somewhere in data; else at the edge of a page, or where no stack should be. */
+static u64 draw_stack(void)
+{
+    switch (draw(24)) {
+    case 0:
+        return draw_address();
+    case 1:
+        return DATA + PAGE_SIZE - 8 + draw(17);
+    case 2: /* pushes reach another page than pops */
+        return DATA + PAGE_SIZE * draw(3) - 4 + draw(9);
+    case 3:
+        return READ_ONLY + 8 * draw(6);
+    case 4:
+        return draw(2) ? MMIO_AT + 16 * draw(64) : SPECIAL + PAGE_SIZE + 16 * draw(8);
+    case 5:
+        return ABSENT - 8 + draw(24);
+    case 6:
+        return (cluster_made.rip & PAGE_MASK) + draw(PAGE_SIZE);
+    default:
+        return DATA + 0x800 + draw(0x400);
+    }
+}
+
 /* In segments that do not begin at 0 addresses are offsets. */
 static u64 to_offset(u64 value)
 {
@@ -241,7 +270,7 @@ static void set_registers(void)
     u32 special = draw(64), iopl = draw(4) ? 3 : 0;
     for (u32 i = 0; i < GPR_COUNT; i++)
         value[i] = to_offset(draw_value(i));
-    value[RSP] = to_offset(draw(8) ? DATA + 0x800 + draw(0x400) : draw_address());
+    value[RSP] = to_offset(draw_stack());
     flags &= RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF | RFLAGS_IF | RFLAGS_NT | RFLAGS_ID;
     flags |= (draw(8) == 0 ? RFLAGS_DF : 0) | iopl << RFLAGS_IOPL_SHIFT | RFLAGS_FIXED1;
     flags |= special == 0 ? RFLAGS_TF : special == 1 ? RFLAGS_AC : special == 2 ? RFLAGS_RF : 0;

@@ -10,12 +10,15 @@
  *   cluster_machine.h    what is outside the processor
  *   cluster_memory.h     the guests' memory and page tables
  *   cluster_guests.h     their policy, modes and registers
- *   cluster_code.h       random code
+ *   cluster_code.h       random instructions
+ *   cluster_calls.h      calls, returns, jumps between functions
+ *   cluster_program.h    a program of them
  *   cluster_change.h     what happens to it
  *   cluster_flags.h      undefined flags as this processor has them
  *   cluster_step.h       one instruction of STEPS, and why it would exit
  *   cluster_run.[hS]     translated code on this processor
  *   cluster_ahead.h      accessed flags of code that is looked at before it runs
+ *   cluster_stale.h      lines that outlive their entry
  *   cluster_serve.h      an exit of RUNS
  *   cluster_compare.h    differences, in words
  */
@@ -30,6 +33,7 @@
 #include "test/fuzz/cluster_compare.h"
 #include "test/fuzz/cluster_flags.h"
 #include "test/fuzz/cluster_serve.h"
+#include "test/fuzz/cluster_stale.h"
 
 #define STEPS_MAX 60000 /* of one run */
 
@@ -48,6 +52,12 @@ static void say_difference(const struct outcome *outcome, const char *nearest, u
 {
     char what[400], log[128];
     const struct vcpu *v = &host_guests[RUNS].v;
+    cluster_over = stale_explains(outcome->translation);
+    cluster_seen.stale_tables += cluster_over;
+    if (cluster_over)
+        return;
+    if (!cluster_states[0])
+        note_states();
     note_log(log, sizeof(log));
     snprintf(what, sizeof(what),
              "%s%s after %llu instructions; rip %llx (steps: %llx), left by %u, %u instructions, event %u %u%s",
@@ -63,7 +73,7 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
     const struct taken *taken = &cluster_taken[outcome->translation - cluster_sites->tc.table];
     u64 counted[WOULD_END] = {0}, steps = 1, total = 0;
     const char *nearest = "rip never reached";
-    cluster_memory_trouble[0] = 0;
+    cluster_memory_trouble[0] = cluster_states[0] = 0;
     for (;; steps++) {
         const char *what = differing();
         if (!what && avoided_same(outcome, counted))
@@ -135,20 +145,39 @@ static bool go_on(void)
 
 #define TURNS 40
 
+/* Where a turn begins: mostly at the first instruction; a function has somewhere to return to. */
+static u64 draw_start(void)
+{
+    const struct code *code = draw_code(4);
+    return code->rip - cs_base() + code->insn[draw(3) ? 0 : draw(code->count)].at;
+}
+
+static void store_return(void)
+{
+    const struct code *code = &cluster_made;
+    u64 to = code->rip - cs_base() + code->insn[draw(code->count)].at;
+    u64 at = host_guest.v.gpr[RSP] + (cs_base() ? DATA : 0);
+    if (at - DATA < READ_ONLY - DATA - 8)
+        store_code(at, (const u8 *)&to, code->size);
+}
+
 /* One turn: from some instruction of the code on. */
 static bool turn(void)
 {
-    struct code *code = &cluster_made;
-    u64 start = code->rip - cs_base() + code->insn[draw(3) ? 0 : draw(code->count)].at;
     between();
     set_registers();
+    store_slots();
+    u64 start = draw_start();
+    if (cluster_functions.count)
+        store_return();
     for (EACH_GUEST) {
         host_guest.v.rip = start;
         cluster_machine()->count = 0;
     }
+    stale_begin();
     for (u32 i = 0; i < TURNS && go_on(); i++)
         continue;
-    if (cluster_trouble[0])
+    if (cluster_trouble[0] || cluster_over)
         return false;
     const char *what = differing();
     if (!what)
@@ -160,7 +189,7 @@ static bool turn(void)
     return trouble(text);
 }
 
-/* New code, and its turns. False: cluster_trouble says what was not right. */
+/* New code, and its turns. False: cluster_over, or cluster_trouble says what was not right. */
 __attribute__((unused)) static bool cluster_scenario(void)
 {
     new_code();

@@ -102,6 +102,15 @@ static void cause_page(u64 at, struct cause *cause)
 /* Of a refused access to the LAPIC, which reaches no register. */
 #define UNKNOWN_PLACE (APIC_AT | 1)
 
+static void count_flow(const struct insn *insn, enum emul_status status)
+{
+    if (status != EMUL_DONE)
+        return;
+    cluster_seen.calls += insn->op == OP_CALL;
+    cluster_seen.returns += insn->op == OP_RET;
+    cluster_seen.computed += (insn->op == OP_CALL || insn->op == OP_JMP) && insn->opcode == 0xff;
+}
+
 /* STEPS goes on by one instruction; *cause says why that exits, would 0: it does not. */
 static enum emul_status step_and_tell(struct insn *insn, struct cause *cause)
 {
@@ -131,6 +140,7 @@ static enum emul_status step_and_tell(struct insn *insn, struct cause *cause)
                                          .detail = insn->modrm, /* as good as the qualification */
                                          .cause = {TRACK_OTHER, EXIT_REASON_MOV_DR}}};
     cluster_seen.steps++;
+    count_flow(insn, status);
     return status;
 }
 

@@ -10,16 +10,29 @@
 
 #define LIFE 1000 /* pieces of code of one set of guests */
 
-static void say_code(void)
+/* As it was made, and what of it has been rewritten since. */
+static void say_code(const struct code *code)
 {
-    for (u32 i = 0; i < cluster_made.count; i++) {
+    for (u32 i = 0; i < code->count; i++) {
         struct insn insn;
-        const u8 *bytes = cluster_made.bytes + cluster_made.insn[i].at;
-        insn_decode(bytes, INSN_MAX, cluster_made.size, &insn);
-        printf("  %llx %-8s", (unsigned long long)cluster_made.rip + cluster_made.insn[i].at, op_name(insn.op));
-        for (u32 n = 0; n < insn.length; n++)
-            printf(" %02x", bytes[n]);
+        const u8 *bytes = code->bytes + code->insn[i].at;
+        u64 at = code->rip + code->insn[i].at;
+        insn_decode(bytes, INSN_MAX, code->size, &insn);
+        printf("  %llx %-8s", (unsigned long long)at, op_name(insn.op));
+        for (u32 n = 0; n < code->insn[i].length; n++)
+            printf(bytes[n] == host_guests[STEPS].ram[at + n] ? " %02x" : " %02x, now %02x", bytes[n],
+                   host_guests[STEPS].ram[at + n]);
         printf("\n");
+    }
+}
+
+static void say_trouble(u64 first_seed)
+{
+    printf("seed %llu: %s\n%s", (unsigned long long)first_seed, cluster_trouble, cluster_states);
+    say_code(&cluster_made);
+    for (u32 i = 0; i < cluster_functions.count; i++) {
+        printf("  function\n");
+        say_code(&cluster_functions.code[i]);
     }
 }
 
@@ -32,9 +45,9 @@ static bool live(u64 count, u64 first_seed)
             alarm(20);
             if (cluster_scenario())
                 continue;
-            printf("seed %llu: %s\n", (unsigned long long)first_seed, cluster_trouble);
-            printf("%s", cluster_states);
-            say_code();
+            if (cluster_over)
+                break;
+            say_trouble(first_seed);
             return false;
         }
         cluster_finish();
@@ -58,12 +71,14 @@ static void say(u64 first_seed)
            (unsigned long long)cluster_seen.quick, (double)insns / (double)cluster_seen.runs,
            (double)lengths / (double)cluster_seen.made, (unsigned long long)longest);
     printf("  exits met: none %llu, in %llu, out %llu, LAPIC %llu, MMIO %llu, DR %llu; lost to the ring %llu, to the "
-           "table %llu, stale %llu\n",
+           "table %llu, stale %llu; entries that changed under a line %llu\n",
            (unsigned long long)cluster_seen.exits[0], (unsigned long long)cluster_seen.exits[1],
            (unsigned long long)cluster_seen.exits[2], (unsigned long long)cluster_seen.exits[3],
            (unsigned long long)cluster_seen.exits[4], (unsigned long long)cluster_seen.exits[5],
            (unsigned long long)cluster_seen.lost_to_ring, (unsigned long long)cluster_seen.lost_to_table,
-           (unsigned long long)cluster_seen.stale);
+           (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables);
+    printf("  calls %llu, returns %llu, computed %llu\n", (unsigned long long)cluster_seen.calls,
+           (unsigned long long)cluster_seen.returns, (unsigned long long)cluster_seen.computed);
     printf("clusters: %llu made of %llu codes, %llu runs, %llu exits avoided, seed %llu: 0 differences\n",
            (unsigned long long)cluster_seen.made, (unsigned long long)cluster_seen.codes,
            (unsigned long long)cluster_seen.runs, (unsigned long long)cluster_seen.avoided,

@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     cluster_signals();
     cluster_begin();
     bool right = true;
-    for (u32 i = 0; i < CODES_MAX && left && right; i++)
-        right = cluster_scenario();
+    for (u32 i = 0; i < CODES_MAX && left && right && !cluster_over; i++)
+        right = cluster_scenario() || cluster_over;
     cluster_finish();
     if (right)
         return 0;
