@@ -70,6 +70,7 @@ __attribute__((unused)) static void new_code(void)
     u64 at = draw(6) ? CODE + draw(CODE_SIZE - CODE_BYTES - 64) : CODE + (1 + draw(3)) * PAGE_SIZE - draw(200);
     if (draw(6) == 0 || cluster_seen.codes == 0)
         set_mode();
+    draw_mapping();
     for (EACH_GUEST)
         map_all();
     use(STEPS);
@@ -111,10 +112,11 @@ static void rewrite(void)
 static void remap(void)
 {
     u64 linear = draw_code(2)->rip & PAGE_MASK, to = BLOCK + draw(6) * PAGE_SIZE;
-    u32 space = draw(SPACES), flags = draw(8) ? 0x27 : draw(8);
+    u32 space = draw(SPACES);
+    u64 flags = draw(8) ? cluster_mapping.code : draw(8);
     linear += draw(2) * PAGE_SIZE;
     for (EACH_GUEST)
-        *entry_of(space, linear) = to | flags;
+        map_page(space, linear, to | flags);
     cluster_seen.remapped++;
 }
 
@@ -138,7 +140,7 @@ static void between(void)
         guests_change_privilege(cluster_mode, &cluster_user);
     else if (event < 13)
         for (EACH_GUEST)
-            host_guest.v.cr3 = cluster_roots[space];
+            set_space(space);
     else if (event < 17)
         set_limit();
     cluster_now += draw(4) ? 1000 : WRITE_WINDOW / 2;

@@ -30,6 +30,7 @@ static struct {
     u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */
     u64 calls, returns, computed;    /* performed; `computed`: jumps and calls through a register or memory */
     u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];
+    u64 paging[PAGING_4 + 1], protection; /* `protection`: SMEP, SMAP or protection keys */
 } cluster_seen;
 
 static bool trouble(const char *what)
@@ -110,6 +111,7 @@ static void cluster_begin(void)
     cluster_now = 5 * WRITE_WINDOW;
     cluster_trouble[0] = 0;
     cluster_over = false;
+    cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
     for (EACH_GUEST)
         begin_one(kind, dr, tsc, smp);
@@ -158,10 +160,42 @@ static void set_mode_of(enum guest_mode mode, bool user, bool small, bool write_
 {
     struct vcpu *v = &host_guest.v;
     guests_set_mode(v, mode, user, small, write_protect);
-    v->cr3 = cluster_roots[0];
+    set_space(0);
     v->rflags = RFLAGS_FIXED1 | (mode == MODE_V86 ? RFLAGS_VM : 0);
     v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
     segment_bases(v);
+}
+
+/* Paging in modes that may have it, and what of CR4, EFER and PKRU decides about accesses. */
+static void set_paging(enum cluster_paging paging, u64 cr4, bool execute_disable, u32 pkru)
+{
+    struct vcpu *v = &host_guest.v;
+    if (paging == PAGING_NONE)
+        return;
+    v->cr0 |= CR0_PG;
+    v->cr4 |= cr4 | (paging == PAGING_32 ? 0 : CR4_PAE);
+    if (paging == PAGING_PAE)
+        v->efer = execute_disable ? EFER_NXE : 0;
+    v->pkru = pkru;
+    set_space(0);
+}
+
+static enum cluster_paging draw_paging(enum guest_mode mode)
+{
+    if (mode == MODE_64 || mode == MODE_COMPAT)
+        return PAGING_4;
+    return mode == MODE_REAL ? PAGING_NONE : (enum cluster_paging)draw(PAGING_4);
+}
+
+/* Pages that this mode and privilege can use, and some that it cannot. */
+static void draw_mapping(void)
+{
+    const struct vcpu *v = &host_guests[STEPS].v;
+    bool supervisor = !cluster_user, key = v->cr4 & CR4_PKE, xd = v->efer & EFER_NXE;
+    cluster_mapping.code = v->cr4 & CR4_SMEP && supervisor ? CODE_FLAGS & ~4u : CODE_FLAGS;
+    for (u32 i = 0; i < 2; i++)
+        cluster_mapping.data[i] = (v->cr4 & CR4_SMAP && supervisor && draw(4) ? 3 : 7) |
+                                  (key ? (u64)draw(3) << 59 : 0) | (xd && draw(4) == 0 ? BIT(63) : 0);
 }
 
 static void set_mode(void)
@@ -172,9 +206,18 @@ static void set_mode(void)
     bool user = draw(3) == 0, small = draw(3) == 0, write_protect = draw(4);
     cluster_mode = mode;
     cluster_user = mode == MODE_V86 || (user && mode != MODE_REAL);
-    for (EACH_GUEST)
+    enum cluster_paging paging = cluster_mapping.paging = draw_paging(mode);
+    u64 cr4 = draw(3) ? 0 : (draw(2) ? CR4_SMEP : 0) | (draw(2) ? CR4_SMAP : 0);
+    cr4 |= paging == PAGING_4 && draw(6) == 0 ? CR4_PKE : 0;
+    u32 pkru = draw(64);
+    bool execute_disable = draw(2);
+    for (EACH_GUEST) {
         set_mode_of(mode, cluster_user, small, write_protect);
+        set_paging(paging, cr4, execute_disable, pkru);
+    }
     cluster_seen.modes[mode]++;
+    cluster_seen.paging[paging]++;
+    cluster_seen.protection += cr4 != 0;
 }
 
 /* ---- registers ---- */

@@ -42,48 +42,92 @@
 
 #define SHARED_TABLE (TABLES + SPACES * 4 * PAGE_SIZE)
 
+enum cluster_paging { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_4 };
+#define CODE_FLAGS 0x27u
+
+/* How pages are mapped: the flags of those of code and of the two of data. */
+struct mapping {
+    enum cluster_paging paging;
+    u64 code, data[2];
+};
+static const struct mapping plain_mapping = {PAGING_4, CODE_FLAGS, {7, 7}};
+static struct mapping cluster_mapping;
 static u64 cluster_roots[SPACES];
 
-/* The PTE of a linear address below 4 MiB in space `space`, wherever the guest's entries lead to by now. */
+/* The PTE of a linear address below 4 MiB in space `space`, wherever the guest's entries lead to by now. Not 32-bit
+ * paging. */
 static u64 *entry_of(u32 space, u64 linear)
 {
     u64 table = linear < 2 * MIB ? cluster_roots[space] + 3 * PAGE_SIZE : SHARED_TABLE;
     return (u64 *)(host_guest.ram + table) + (linear >> PAGE_SHIFT & 511);
 }
 
+static void map_page(u32 space, u64 linear, u64 entry)
+{
+    u32 *table = (u32 *)(host_guest.ram + cluster_roots[space] + PAGE_SIZE);
+    if (cluster_mapping.paging == PAGING_32)
+        table[linear >> PAGE_SHIFT] = (u32)entry;
+    else
+        *entry_of(space, linear) = entry;
+}
+
 /*
  * Code has been fetched everywhere, or looking ahead would set accessed flags that guests see. The second space has
- * code pages 0 and 1 exchanged. Both use the same table for what is above 2 MiB. */
+ * code pages 0 and 1 exchanged.
+ */
 static void map_code(u32 space)
 {
-    for (u64 at = BLOCK; at < CODE + CODE_SIZE; at += PAGE_SIZE)
-        *entry_of(space, at) = (space && at < CODE + 2 * PAGE_SIZE && at >= CODE ? at ^ PAGE_SIZE : at) | 0x27;
+    for (u64 at = BLOCK; at < CODE + CODE_SIZE; at += PAGE_SIZE) {
+        bool exchanged = space && at < CODE + 2 * PAGE_SIZE && at >= CODE;
+        map_page(space, at, (exchanged ? at ^ PAGE_SIZE : at) | cluster_mapping.code);
+    }
 }
 
-static void map_data(void)
+static void map_data(u32 space)
 {
     static const u64 special[] = {DEVICE_BASE | 7, TRAPPED_BASE | 7, OWN_BASE | 7, CODE | 7, DATA | 7, MMIO_AT | 5};
-    for (u64 at = DATA; at < BLOCK_END; at += PAGE_SIZE)
-        *entry_of(0, at) = at | (at == READ_ONLY ? 5 : at >= SUPERVISOR && at < APIC_AT ? 3 : 7);
-    *entry_of(0, ABSENT) = 0;
+    for (u64 at = READ_ONLY; at < BLOCK_END; at += PAGE_SIZE)
+        map_page(space, at, at | (at == READ_ONLY ? 5 : at < APIC_AT ? 3 : 7));
+    for (u32 i = 0; i < 2; i++)
+        map_page(space, DATA + i * PAGE_SIZE, (DATA + i * PAGE_SIZE) | cluster_mapping.data[i]);
+    map_page(space, ABSENT, 0);
     for (u32 i = 0; i < COUNT_OF(special); i++)
-        *entry_of(0, SPECIAL + i * PAGE_SIZE) = special[i];
+        map_page(space, SPECIAL + i * PAGE_SIZE, special[i]);
 }
 
-/* PML4, PDPT, PD, the table below 2 MiB for each space; then the one above it. */
+/* PML4, PDPT, PD, the table below 2 MiB. PAE paging uses the last two. */
+static void map_upper(u64 root)
+{
+    u64 *table = (u64 *)(host_guest.ram + root);
+    table[0] = (root + PAGE_SIZE) | 0x27;
+    table[512] = (root + 2 * PAGE_SIZE) | 0x27;
+    table[1024] = (root + 3 * PAGE_SIZE) | 0x27;
+    table[1025] = SHARED_TABLE | 0x27;
+}
+
+/* Both spaces use the same table for what is above 2 MiB; not with 32-bit paging. */
 static void map_all(void)
 {
     memset(host_guest.ram + TABLES, 0, APIC_AT - TABLES);
     for (u32 space = 0; space < SPACES; space++) {
-        u64 *table = (u64 *)(host_guest.ram + TABLES + space * 4 * PAGE_SIZE), at = TABLES + space * 4 * PAGE_SIZE;
-        cluster_roots[space] = at;
-        table[0] = (at + PAGE_SIZE) | 0x27;
-        table[512] = (at + 2 * PAGE_SIZE) | 0x27;
-        table[1024] = (at + 3 * PAGE_SIZE) | 0x27;
-        table[1025] = SHARED_TABLE | 0x27;
+        u64 root = cluster_roots[space] = TABLES + space * 4 * PAGE_SIZE;
+        if (cluster_mapping.paging == PAGING_32)
+            *(u32 *)(host_guest.ram + root) = (u32)(root + PAGE_SIZE) | 0x27;
+        else
+            map_upper(root);
         map_code(space);
+        map_data(space);
     }
-    map_data();
+}
+
+/* Loads CR3, and what MOV CR3 loads with it. */
+static void set_space(u32 space)
+{
+    struct vcpu *v = &host_guest.v;
+    bool pae = cluster_mapping.paging == PAGING_PAE;
+    memset(v->pdpte, 0, sizeof(v->pdpte));
+    v->cr3 = cluster_roots[space] + (pae ? PAGE_SIZE : 0);
+    v->pdpte[0] = pae ? (cluster_roots[space] + 2 * PAGE_SIZE) | 1 : 0;
 }
 
 static void fill(void)

@@ -79,6 +79,10 @@ static void say(u64 first_seed)
            (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables);
     printf("  calls %llu, returns %llu, computed %llu\n", (unsigned long long)cluster_seen.calls,
            (unsigned long long)cluster_seen.returns, (unsigned long long)cluster_seen.computed);
+    printf("  modes: paging none %llu, 32-bit %llu, PAE %llu, 4-level %llu; with SMEP, SMAP or keys %llu\n",
+           (unsigned long long)cluster_seen.paging[PAGING_NONE], (unsigned long long)cluster_seen.paging[PAGING_32],
+           (unsigned long long)cluster_seen.paging[PAGING_PAE], (unsigned long long)cluster_seen.paging[PAGING_4],
+           (unsigned long long)cluster_seen.protection);
     printf("clusters: %llu made of %llu codes, %llu runs, %llu exits avoided, seed %llu: 0 differences\n",
            (unsigned long long)cluster_seen.made, (unsigned long long)cluster_seen.codes,
            (unsigned long long)cluster_seen.runs, (unsigned long long)cluster_seen.avoided,
