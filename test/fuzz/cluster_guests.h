@@ -22,17 +22,6 @@ static char cluster_trouble[512]; /* what was not the same; empty: nothing */
 
 static bool cluster_over; /* these guests differ, and nothing is wrong: others must go on */
 
-/* What the run came to: a test demands that all of it happened. */
-static struct {
-    u64 codes, made, runs, quick, steps, avoided, left[LEFT_CRASHED], events;
-    u64 insns[CLUSTER_MAX + 1];      /* runs by instructions that were performed, the last: that many or more */
-    u64 lengths[CLUSTER_MAX + 1];    /* clusters by length */
-    u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */
-    u64 calls, returns, computed;    /* performed; `computed`: jumps and calls through a register or memory */
-    u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];
-    u64 paging[PAGING_4 + 1], protection; /* `protection`: SMEP, SMAP or protection keys */
-} cluster_seen;
-
 static bool trouble(const char *what)
 {
     if (!cluster_trouble[0])
@@ -58,7 +47,7 @@ static void *cluster_map(void *context, hpa_t at)
         m->trapped = true;
         m->trapped_at = at.at;
     }
-    return guest_map(context, at);
+    return bus_map(context, at);
 }
 
 static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
@@ -82,8 +71,9 @@ static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
     policy_build(policy, &request, &plain);
 }
 
-static void begin_one(u32 kind, bool dr, bool tsc, bool smp)
+static void begin_one(u32 kind, bool dr, bool tsc, bool smp, bool watched)
 {
+    bus_begin(watched);
     struct vcpu *v = guest_init(MODE_64, false);
     struct vm *vm = v->vm;
     build_policy(&vm->policy, kind, dr, tsc);
@@ -93,6 +83,7 @@ static void begin_one(u32 kind, bool dr, bool tsc, bool smp)
     vm->smp = smp;
     vm->string_deadline_ticks = 60;
     vm->window.physmap.map = cluster_map;
+    vm->window.physmap.direct = (char *)bus_now()->at;
     host_guest.machine.port_in = cluster_port_in;
     host_guest.machine.port_out = cluster_port_out;
     host_guest.machine.guest_ends = cluster_guest_ends;
@@ -103,7 +94,7 @@ static void begin_one(u32 kind, bool dr, bool tsc, bool smp)
 static void cluster_begin(void)
 {
     u32 kind = draw(4);
-    bool dr = draw(4), tsc = draw(4) == 0, smp = draw(2), compare = draw(4) == 0;
+    bool dr = draw(4), tsc = draw(4) == 0, smp = draw(2), compare = draw(4) == 0, watched = draw(4) == 0;
     if (!cluster_sites)
         cluster_sites = mmap(NULL, sizeof(*cluster_sites), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -114,7 +105,7 @@ static void cluster_begin(void)
     cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
     for (EACH_GUEST)
-        begin_one(kind, dr, tsc, smp);
+        begin_one(kind, dr, tsc, smp, watched);
     use(STEPS);
     host_guest.vm.window.physmap.direct_end = APIC_AT;
     use(RUNS);

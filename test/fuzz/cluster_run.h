@@ -18,10 +18,9 @@
 
 #include "cache/translations.h"
 #include "emul/translated.h"
+#include "test/fuzz/cluster_bus.h"
 #include "test/fuzz/cluster_machine.h"
 #include "test/fuzz/guests.h"
-
-enum cluster_left { LEFT_END, LEFT_DIRTY, LEFT_CARE, LEFT_CRASHED };
 
 /* test/fuzz/cluster_run.S */
 u32 cluster_enter(struct vcpu *v, const void *code);
@@ -107,6 +106,8 @@ __attribute__((no_sanitize("address", "undefined"))) static void cluster_signal(
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     bool here = (u64)regs[REG_RIP] - (u64)cluster_code < TC_CODE;
+    if ((number == SIGSEGV && bus_fault(regs, (u64)info->si_addr)) || (number == SIGTRAP && bus_stepped(regs)))
+        return;
     if (cluster_running && here && number == SIGSEGV && cluster_privileged(regs))
         return;
     if (!cluster_running) {

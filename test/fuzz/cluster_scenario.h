@@ -9,6 +9,7 @@
  *   guests.h             guests that are held against each other
  *   cluster_machine.h    what is outside the processor
  *   cluster_memory.h     the guests' memory and page tables
+ *   cluster_bus.h        what devices see of accesses to memory
  *   cluster_guests.h     their policy, modes and registers
  *   cluster_code.h       random instructions
  *   cluster_calls.h      calls, returns, jumps between functions
@@ -21,6 +22,7 @@
  *   cluster_stale.h      lines that outlive their entry
  *   cluster_serve.h      an exit of RUNS
  *   cluster_compare.h    differences, in words
+ *   cluster_seen.h       what all came to
  */
 #ifndef TEST_FUZZ_CLUSTER_SCENARIO_H
 #define TEST_FUZZ_CLUSTER_SCENARIO_H

@@ -352,7 +352,7 @@ static void random_clusters(void **state)
     draw_from(1);
     cluster_signals();
     u64 made = cluster_seen.made;
-    while (cluster_seen.made - made < 2000) {
+    while (cluster_seen.made - made < 4000) {
         cluster_begin();
         for (u32 i = 0; i < 1000 && !cluster_over; i++)
             if (!cluster_scenario() && !cluster_over)
@@ -363,6 +363,7 @@ static void random_clusters(void **state)
     assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 150);
     assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 300);
     assert_true(cluster_seen.paging[PAGING_32] > 10 && cluster_seen.paging[PAGING_PAE] > 10);
+    assert_true(cluster_seen.bus > 1000);
     assert_true(cluster_seen.calls > 500 && cluster_seen.returns > 500 && cluster_seen.computed > 100);
 }
 
