@@ -186,8 +186,9 @@ static bool turn(void)
         return true;
     where_memory();
     note_states();
-    char text[128];
-    snprintf(text, sizeof(text), "%s%s at the end of a turn", what, cluster_memory_trouble);
+    char text[256], log[128];
+    note_log(log, sizeof(log));
+    snprintf(text, sizeof(text), "%s%s at the end of a turn%s", what, cluster_memory_trouble, log);
     return trouble(text);
 }
 
