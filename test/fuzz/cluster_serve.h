@@ -85,7 +85,9 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     cluster_exit(v);
     vcpu_need(v, EMUL_STEP_PARTS);
     ahead_begin();
+    bus_looking_ahead = true;
     const struct translation *found = find_or_make(v, exit);
+    bus_looking_ahead = false;
     host_guest.now = now;
     if (!found) {
         cluster_entry(v);
