@@ -10,7 +10,8 @@
  *   cluster_machine.h    what is outside the processor
  *   cluster_memory.h     the guests' memory and page tables
  *   cluster_bus.h        what devices see of accesses to memory
- *   cluster_guests.h     their policy, modes and registers
+ *   cluster_guests.h     their policy and modes
+ *   cluster_registers.h  their registers when a turn begins
  *   cluster_code.h       random instructions
  *   cluster_calls.h      calls, returns, jumps between functions
  *   cluster_program.h    a program of them
@@ -34,6 +35,7 @@
 #include "test/fuzz/cluster_change.h"
 #include "test/fuzz/cluster_compare.h"
 #include "test/fuzz/cluster_flags.h"
+#include "test/fuzz/cluster_registers.h"
 #include "test/fuzz/cluster_serve.h"
 #include "test/fuzz/cluster_stale.h"
 
