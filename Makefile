@@ -181,10 +181,10 @@ $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 
 $(BUILD)/host/test_unpack: $(BUILD)/pack-image
 
-# With a trampoline for translated code, and handlers around the interpreter's: test/fuzz/cluster_flags.h.
+# With a trampoline for translated code, and functions around the product's (test/fuzz/cluster_*.h: __wrap_).
 CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
-CLUSTER_WRAPPED := shift shift_double bit_scan bit_count multiply
-CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=interp_%)
+CLUSTER_WRAPPED := guest_walk $(addprefix interp_,shift shift_double bit_scan bit_count multiply)
+CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=%)
 
 $(BUILD)/host/test_translate: test/unit/test_translate.c $(BUILD)/host/libexeunt.a $(CLUSTER_S)
 	@mkdir -p $(@D)

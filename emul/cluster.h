@@ -87,7 +87,7 @@ struct cluster {
 };
 
 /* SPEC 6.4: `flow=`. FLOW of a later rung includes the earlier ones. */
-enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS };
+enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS, CLUSTER_FLOW_END };
 
 struct cluster_request {
     u64 rip; /* of the instruction that exited */

@@ -5,8 +5,6 @@
  * must be the same to the last bit. Code is rewritten, mapped elsewhere, taken away and given back in between, by
  * whoever may do so.
  *
- * All chance comes from draw(), so a generator or a fuzzer can lead.
- *
  *   linear 10000..13fff  code, mapped to any of the pages 10000..17fff
  *   20000.., 30000..     data; stacks
  *   41000                LAPIC page, trapped, inside the direct map (guest-physical 600000)
@@ -24,6 +22,7 @@
 #include "emul/interp.h"
 #include "emul/quick_run.h"
 #include "emul/watch.h"
+#include "test/fuzz/guests.h"
 #include "test/unit/emul_fixture.h"
 
 enum { CACHED, PLAIN, LONG };
@@ -48,43 +47,13 @@ static char scenario_trouble[256]; /* what was not the same; empty: nothing */
 /* What the run came to: a test demands that all of it happened. */
 static struct {
     u64 steps, hits, hits_of_two_pages, quick, quick_refused, status[EMUL_UNSUPPORTED + 1], lapic_quick;
-    u64 rewritten, remapped, modes, holes, flushes;
+    u64 rewritten, remapped, modes, holes;
     u64 written, evicted, differences, demoted, trusted;
 } scenario_seen;
-
-static u32 draw(u32 n); /* 0 .. n - 1 */
-
-static u64 draw_bits(void)
-{
-    u64 value = 0;
-    for (u32 i = 0; i < 4; i++)
-        value = value << 16 | draw(65536);
-    return value;
-}
-
-static void use(u32 guest)
-{
-    host_guest_now = &host_guests[guest];
-}
-#define EACH_GUEST                                                                                                     \
-    u32 guest = 0;                                                                                                     \
-    guest < HOST_GUESTS && (use(guest), true);                                                                         \
-    guest++
 
 static u64 scenario_time(void)
 {
     return scenario_now;
-}
-
-static void scenario_flush(void *context)
-{
-    scenario_seen.flushes++;
-    ((struct ept *)context)->flush = false;
-}
-
-static void scenario_written(void *context, gpa_t page)
-{
-    coherence_written(context, page);
 }
 
 /* The entry's own function, counted. */
@@ -155,15 +124,10 @@ static void map_space(u32 space)
 
 static void fill(void)
 {
-    static u64 pattern[COMPARED_LOW / 8 + 1024];
-    u64 seed = 1;
-    for (u32 i = 0; !pattern[COUNT_OF(pattern) - 1] && i < COUNT_OF(pattern); i++) {
-        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-        pattern[i] = seed ^ seed >> 29;
-    }
+    const u8 *pattern = guests_pattern();
     memcpy(host_guest.ram, pattern, COMPARED_LOW);
     memset(host_guest.ram + COMPARED_LOW, 0, 2 * MIB - COMPARED_LOW);
-    memcpy(host_guest.ram + APIC_GPA, pattern + COMPARED_LOW / 8, 2 * PAGE_SIZE);
+    memcpy(host_guest.ram + APIC_GPA, pattern + COMPARED_LOW, 2 * PAGE_SIZE);
 }
 
 static void begin_one(bool smp)
@@ -199,12 +163,7 @@ static void scenario_begin(void)
         begin_one(smp);
     use(CACHED);
     struct vm *vm = &host_guest.vm;
-    coherence_init(&vm->coherence, &vm->ept, compare ? COHERE_COMPARE : COHERE_PROTECT);
-    vm->coherence.flush = scenario_flush;
-    vm->coherence.context = &vm->ept;
-    vm->coherence.time = scenario_time;
-    vm->window.written = scenario_written;
-    vm->window.written_context = &vm->coherence;
+    guests_cohere(vm, compare, scenario_time);
     tc_init(&scenario_cache, &vm->coherence);
     host_guest.v.tcache = &scenario_cache;
     for (u32 i = 0; i < SITES; i++) /* a third of them where a page ends */
@@ -407,33 +366,17 @@ static void set_mode(void)
     scenario_user = mode == MODE_V86 || (user && mode != MODE_REAL);
     for (EACH_GUEST) {
         struct vcpu *v = &host_guest.v;
-        bool wide = mode == MODE_64 || mode == MODE_COMPAT;
-        v->cr0 = CR0_ET | CR0_NE | CR0_AM | (mode == MODE_REAL ? 0 : CR0_PE) | (wide ? CR0_PG : 0) |
-                 (write_protect ? CR0_WP : 0);
-        v->cr4 = CR4_OSFXSR | (wide ? CR4_PAE | cr4 : 0);
-        v->efer = wide ? EFER_LME | EFER_LMA | EFER_NXE : 0;
+        guests_set_mode(v, mode, scenario_user, small, write_protect);
+        v->cr4 |= v->cr0 & CR0_PG ? cr4 : 0;
         v->pkru = pkru;
         v->rflags = (v->rflags & ~(u64)(RFLAGS_VM | RFLAGS_IOPL)) | (mode == MODE_V86 ? RFLAGS_VM | RFLAGS_IOPL : 0);
-        guest_segments(v, mode, scenario_user ? 3 : 0);
         if (mode == MODE_16)
             for (u32 i = 0; i < SEG_LDTR; i++)
                 v->seg[i].base = 0x10000ull * i;
-        if (mode == MODE_COMPAT && small)
-            v->seg[SEG_CS].access &= ~(u32)ACCESS_DB;
         if (mode == MODE_64)
             v->seg[SEG_FS].base = v->seg[SEG_GS].base = 0x20000;
     }
     scenario_seen.modes++;
-}
-
-/* Another privilege and nothing else. */
-static void set_privilege(void)
-{
-    bool possible = scenario_mode != MODE_REAL && scenario_mode != MODE_V86;
-    scenario_user ^= possible;
-    for (EACH_GUEST)
-        for (u32 i = 0; possible && i < SEG_LDTR; i++)
-            host_guest.v.seg[i].access ^= ACCESS_DPL;
 }
 
 /* A page is trapped from now on, or no longer. */
@@ -501,7 +444,7 @@ static void between(void)
     else if (event < 44)
         calm_down();
     else if (event < 60)
-        set_privilege();
+        guests_change_privilege(scenario_mode, &scenario_user);
     scenario_now += draw(8) ? 1000 : WRITE_WINDOW / 2;
 }
 
@@ -569,41 +512,16 @@ static bool trouble(const char *what)
     return false;
 }
 
-static bool same_segments(const struct vcpu *a, const struct vcpu *b)
-{
-    for (u32 i = 0; i < SEG_COUNT; i++)
-        if (a->seg[i].base != b->seg[i].base || a->seg[i].limit != b->seg[i].limit ||
-            a->seg[i].access != b->seg[i].access || a->seg[i].selector != b->seg[i].selector)
-            return false;
-    return a->gdtr.base == b->gdtr.base && a->gdtr.limit == b->gdtr.limit && a->idtr.base == b->idtr.base &&
-           a->idtr.limit == b->idtr.limit;
-}
-
-static bool same_event(const struct event *a, const struct event *b)
-{
-    return a->valid == b->valid && a->has_error_code == b->has_error_code && a->vector == b->vector &&
-           a->type == b->type && a->instruction_length == b->instruction_length && a->error_code == b->error_code;
-}
-
 static const char *differing_register(const struct vcpu *a, const struct vcpu *b)
 {
     if (memcmp(a->gpr, b->gpr, sizeof(a->gpr)) != 0)
         return "registers";
     if (a->rip != b->rip)
         return "rip";
-    if (a->rflags != b->rflags)
-        return "rflags";
-    if (a->cr0 != b->cr0 || a->cr2 != b->cr2 || a->cr3 != b->cr3 || a->cr4 != b->cr4 || a->efer != b->efer)
-        return "control registers";
-    if (a->interruptibility != b->interruptibility)
-        return "interruptibility";
-    if (a->pending_debug != b->pending_debug)
-        return "pending debug exceptions";
-    if (!same_event(&a->event, &b->event))
-        return "event";
-    if (a->dirty != b->dirty)
-        return "dirty parts";
-    return same_segments(a, b) ? NULL : "segments";
+    const char *control = differing_control(a, b);
+    if (control)
+        return control;
+    return a->dirty != b->dirty ? "dirty parts" : NULL;
 }
 
 static const char *differing(const struct test_guest *a, const struct test_guest *b)
@@ -673,59 +591,12 @@ static enum emul_status step_long(struct vcpu *v, const struct emul_expect *expe
 
 static struct insn scenario_last; /* what PLAIN had last: for expectations that are right, and for messages */
 
-/*
- * CACHED has its state fetched part by part, as under VT-x: what was not asked for is garbage. CR0 and CR4 are always
- * there as far as they rule paging, which is all that is asked here.
- */
-static struct vcpu scenario_truth;
-
-static void fetch_parts(struct vcpu *v, u32 parts)
-{
-    const struct vcpu *truth = &scenario_truth;
-    for (u32 i = 0; i < SEG_COUNT; i++)
-        if (parts & (1u << i))
-            v->seg[i] = truth->seg[i];
-    if (parts & PART_CS_ACCESS && !(v->have & PART_SEG_CS))
-        v->seg[SEG_CS].access = truth->seg[SEG_CS].access;
-    if (parts & PART_SS_ACCESS && !(v->have & PART_SEG_SS))
-        v->seg[SEG_SS].access = truth->seg[SEG_SS].access;
-#define FETCH(part, field)                                                                                             \
-    if (parts & (part))                                                                                                \
-        memcpy(&v->field, &truth->field, sizeof(v->field));
-    FETCH(PART_GDTR, gdtr)
-    FETCH(PART_IDTR, idtr)
-    FETCH(PART_RIP, rip)
-    FETCH(PART_RSP, gpr[RSP])
-    FETCH(PART_RFLAGS, rflags)
-    FETCH(PART_CR3, cr3)
-    FETCH(PART_EFER, efer)
-    FETCH(PART_PDPTES, pdpte)
-    FETCH(PART_DR7, dr7)
-    FETCH(PART_INTERRUPTIBILITY, interruptibility)
-    FETCH(PART_PENDING_DEBUG, pending_debug)
-    FETCH(PART_PKRU, pkru)
-#undef FETCH
-}
-
-static void take_parts_away(struct vcpu *v)
-{
-    scenario_truth = *v;
-    memset(v->seg, 0xa5, sizeof(v->seg));
-    v->gdtr.base = v->gdtr.limit = v->idtr.base = v->idtr.limit = 0xa5a5;
-    v->rip = v->gpr[RSP] = v->rflags = v->cr3 = v->efer = v->dr7 = v->pending_debug = 0xa5a5a5a5a5a5a5a5;
-    v->interruptibility = v->pkru = 0xa5a5a5a5;
-    v->fetch = fetch_parts;
-    v->have = 0;
-}
-
+/* Its state is fetched part by part. */
 static enum emul_status step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
-    take_parts_away(v);
+    guests_take_parts(v);
     enum emul_status status = emul_step_cached(v, expect, insn, &scenario_seen.hits);
-    u32 strange = v->dirty & ~v->have; /* changed, though it was never there */
-    vcpu_need(v, PART_ALL);
-    if (strange)
-        abort();
+    guests_give_parts(v);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random guest code for clusters: of each way to be carried (emul/cluster.h) every instruction there is, with all
- * prefixes, registers, operands in memory that point somewhere, and jumps among them. All chance comes from draw().
+ * Random instructions for clusters: of each way to be carried (emul/cluster.h) every one there is, with all prefixes,
+ * registers, operands in memory that point somewhere, and jumps. All chance comes from draw().
  */
 #ifndef TEST_FUZZ_CLUSTER_CODE_H
 #define TEST_FUZZ_CLUSTER_CODE_H
@@ -76,20 +76,25 @@ static void code_find_shapes(void)
 /* What is being made. */
 struct code {
     enum code_size size;
-    u64 rip; /* of the first byte */
+    u64 rip; /* linear, of the first byte */
     u32 count, length;
     struct {
         u16 at, length;
         u8 jump; /* bytes of a displacement at its end that is still to be set */
-    } insn[CODE_INSNS + 1];
+        u8 back; /* to so many instructions before; 0: anywhere */
+    } insn[CODE_INSNS + 10];
     u8 bytes[CODE_BYTES + 32];
     const u64 *targets; /* linear addresses that operands may name */
     u32 target_count;
+    u64 base;           /* of CS */
+    const u64 *callees; /* linear addresses of functions */
+    u32 callee_count;
+    u64 slots; /* where their offsets are kept, as an operand names it; as wide as the code */
 };
 
 /* What instructions are made of: each figure is a share of 64. */
 struct code_mix {
-    u32 port, device, debug, registers, memory, perform, jump, never;
+    u32 port, device, debug, registers, memory, perform, jump, call, never;
 };
 
 /* Registers that mostly hold addresses, and all others. */
@@ -114,6 +119,24 @@ static u32 put_value(struct code *code, u32 at, u64 value, u32 size)
     return at + size;
 }
 
+/* The instruction of `length` bytes at the end stands. */
+static void code_add(struct code *code, u32 length)
+{
+    code->insn[code->count].at = (u16)code->length;
+    code->insn[code->count++].length = (u16)length;
+    code->length += length;
+    code->insn[code->count].at = (u16)code->length;
+    code->insn[code->count].jump = code->insn[code->count].back = 0;
+}
+
+/* Bytes at the end; how many. */
+static u32 put_bytes(struct code *code, const void *bytes, u32 size)
+{
+    memcpy(code->bytes + code->length, bytes, size);
+    return size;
+}
+#define PUT_BYTES(code, ...) put_bytes(code, (const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}))
+
 /* ModRM, SIB and displacement with `base`; the REX bits that it needs. */
 static u32 put_operand(struct code *code, u32 at, u32 reg, u32 base, u32 *rex)
 {
@@ -134,14 +157,18 @@ static u32 put_operand(struct code *code, u32 at, u32 reg, u32 base, u32 *rex)
 }
 
 /* By RIP, or absolute. */
-static u32 put_target(struct code *code, u32 at, u32 reg)
+static u32 put_place(struct code *code, u32 at, u32 reg, u64 target)
 {
-    u64 target = code->targets[draw(code->target_count)] + draw(9);
     u32 length = code->size == CODE_64 ? 4 : code->size;
     code->bytes[at++] = (reg & 7) << 3 | (code->size == CODE_16 ? 6 : 5);
     if (code->size == CODE_64)
         target -= code->rip + at + 4;
     return put_value(code, at, target, length);
+}
+
+static u32 put_target(struct code *code, u32 at, u32 reg)
+{
+    return put_place(code, at, reg, code->targets[draw(code->target_count)] + draw(9));
 }
 
 /* In 16-bit code any form; in the others what the base says. */
@@ -273,67 +300,6 @@ static u32 put_jump(struct code *code)
         wide = 2;
     code->insn[code->count].jump = wide;
     return put_value(code, at, 0, wide) - code->length;
-}
-
-static u32 put_one(struct code *code, const struct code_mix *mix)
-{
-    u32 choice = draw(64);
-    if (choice < mix->port)
-        return draw(12) ? put_port(code) : put_string_port(code);
-    choice -= mix->port;
-    if (choice < mix->device)
-        return put_any(code, CARRY_MEMORY, device_pointers[draw(3)]);
-    choice -= mix->device;
-    if (choice < mix->debug)
-        return put_debug(code);
-    choice -= mix->debug;
-    if (choice < mix->jump)
-        return put_jump(code);
-    choice -= mix->jump;
-    if (choice < mix->memory)
-        return put_any(code, code->size == CODE_64 ? CARRY_MEMORY : CARRY_PERFORM, draw_pointer());
-    choice -= mix->memory;
-    if (choice < mix->perform)
-        return put_any(code, CARRY_PERFORM, draw_pointer());
-    choice -= mix->perform;
-    if (choice < mix->never)
-        return put_any(code, CARRY_NOT, draw_pointer());
-    return put_any(code, CARRY_REGISTERS, draw_pointer());
-}
-
-/* To another instruction, forward or back; now and then into one, or away. */
-static void aim_jump(struct code *code, u32 i)
-{
-    u32 end = code->insn[i].at + code->insn[i].length, size = code->insn[i].jump;
-    u32 to = draw(3) ? i + 1 + draw(6) : i - draw(i < 8 ? i + 1 : 8);
-    u64 displacement = (u64)code->insn[to < code->count ? to : code->count].at - end;
-    if (draw(48) == 0)
-        displacement += draw(32);
-    if (size == 1 && (u64)(s64)(s8)displacement != displacement)
-        displacement = 0;
-    memcpy(code->bytes + end - size, &displacement, size);
-}
-
-/* Up to `count` instructions from code->rip on. */
-static void code_make(struct code *code, u32 count, const struct code_mix *mix)
-{
-    code->count = code->length = 0;
-    while (code->count < count && code->length < CODE_BYTES - 16) {
-        code->insn[code->count].jump = 0;
-        u32 length = put_one(code, mix);
-        if (!length)
-            continue;
-        code->insn[code->count].at = (u16)code->length;
-        code->insn[code->count++].length = (u16)length;
-        code->length += length;
-    }
-    code->insn[code->count].at = (u16)code->length;
-    for (u32 i = 0; i < code->count; i++)
-        if (code->insn[i].jump)
-            aim_jump(code, i);
-    memset(code->bytes + code->length, 0x90, 16); /* HLT, and what is behind it is decoded too */
-    code->bytes[code->length] = 0xf4;
-    code->length += 16;
 }
 
 #endif

@@ -9,17 +9,31 @@
 #define LEFT_CARE 2
 #define LEFT_CRASHED 3
 
-    .text
-
-/* u32 cluster_enter(struct vcpu *v, const void *code): enum cluster_left */
-    .globl cluster_enter
-cluster_enter:
+/* Those that a function leaves as they were. */
+    .macro push_preserved
     pushq %rbx
     pushq %rbp
     pushq %r12
     pushq %r13
     pushq %r14
     pushq %r15
+    .endm
+
+    .macro pop_preserved
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    .endm
+
+    .text
+
+/* u32 cluster_enter(struct vcpu *v, const void *code): enum cluster_left */
+    .globl cluster_enter
+cluster_enter:
+    push_preserved
     movq %rsp, cluster_host_rsp(%rip)
     movq %rdi, %rsp
     movq %rsi, %rax
@@ -68,12 +82,7 @@ cluster_end:
     cld
     movl %edx, %eax
     movq cluster_host_rsp(%rip), %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
+    pop_preserved
     ret
 
 /*
@@ -82,12 +91,7 @@ cluster_end:
  */
     .globl cluster_flags_of, cluster_flags_back
 cluster_flags_of:
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    push_preserved
     movq %rdx, cluster_stub(%rip)
     pushq %rsi
     popfq
@@ -111,12 +115,7 @@ cluster_flags_back:
     pushfq
     popq %rax
     cld
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
+    pop_preserved
     ret
 
     .bss

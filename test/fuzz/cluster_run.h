@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Translated code on the host's own CPU, in user mode. Beside test/unit/emul_fixture.h, which is included first, with
- * two guests: the second, RUNS, has its stack in the first's `stack`, right below its struct vcpu.
+ * Translated code on the host's own CPU, in user mode. The second guest, RUNS, has its stack in the first's `stack`,
+ * right below its struct vcpu.
  *
  * What is privileged in translated code faults; the handler does what the fake machine does, and goes on behind it. The
  * TSC is one that the scenario counts. The struct vcpu has its state fetched and written back part by part, as under
@@ -18,75 +18,14 @@
 
 #include "cache/translations.h"
 #include "emul/translated.h"
-
-enum { STEPS, RUNS }; /* the guests: that of the interpreter, and that of translated code */
-
-enum cluster_left { LEFT_END, LEFT_DIRTY, LEFT_CARE, LEFT_CRASHED };
+#include "test/fuzz/cluster_bus.h"
+#include "test/fuzz/cluster_machine.h"
+#include "test/fuzz/guests.h"
 
 /* test/fuzz/cluster_run.S */
 u32 cluster_enter(struct vcpu *v, const void *code);
 extern char cluster_end[], cluster_end_dirty[], cluster_end_care[], cluster_crashed[];
 extern u64 cluster_rip, cluster_rsp;
-
-/* ---- the machine: what reaches it, in order ---- */
-
-#define CLUSTER_LOG 4096
-
-struct cluster_machine {
-    u32 count;
-    u64 log[CLUSTER_LOG];
-    u64 dr6;
-    bool trapped; /* a trapped page was touched, first at: */
-    u64 trapped_at;
-};
-
-static struct cluster_machine cluster_machines[2];
-
-static struct cluster_machine *cluster_machine(void)
-{
-    return &cluster_machines[host_guest_now - host_guests];
-}
-
-static void cluster_note(u64 what)
-{
-    struct cluster_machine *m = cluster_machine();
-    if (m->count < CLUSTER_LOG)
-        m->log[m->count] = what;
-    m->count++;
-}
-
-static u32 cluster_port_in(u16 port, u32 size)
-{
-    cluster_note(1ull << 60 | (u64)port << 40 | (u64)size << 56);
-    return host_guest.port_value += 0x01030507;
-}
-
-static void cluster_port_out(u16 port, u32 size, u32 value)
-{
-    cluster_note(2ull << 60 | (u64)port << 40 | (u64)size << 56 | value);
-}
-
-static void cluster_guest_ends(enum end_cause cause)
-{
-    cluster_note(3ull << 60 | cause);
-}
-
-#define DR6_FIXED_1 0xffff0ff0ull
-
-static u64 cluster_read_dr(u32 number)
-{
-    return number < 4 ? host_guest.dr[number] : cluster_machine()->dr6;
-}
-
-/* DR0 to DR3, DR6 */
-static void cluster_write_dr(u32 number, u64 value)
-{
-    cluster_note(4ull << 60 | (u64)number << 56 | (value & BITS(55, 0)));
-    if (number < 4)
-        host_guest.dr[number] = value;
-    else
-        cluster_machine()->dr6 = value | DR6_FIXED_1;
-}
 
 /* ---- privileged instructions ---- */
 
@@ -167,6 +106,8 @@ __attribute__((no_sanitize("address", "undefined"))) static void cluster_signal(
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     bool here = (u64)regs[REG_RIP] - (u64)cluster_code < TC_CODE;
+    if ((number == SIGSEGV && bus_fault(regs, (u64)info->si_addr)) || (number == SIGTRAP && bus_stepped(regs)))
+        return;
     if (cluster_running && here && number == SIGSEGV && cluster_privileged(regs))
         return;
     if (!cluster_running) {
@@ -182,71 +123,31 @@ __attribute__((no_sanitize("address", "undefined"))) static void cluster_signal(
 
 /* ---- the guest's state, part by part ---- */
 
-static struct vcpu cluster_truth;
-
-#define CLUSTER_PARTS(COPY)                                                                                            \
-    COPY(PART_GDTR, gdtr)                                                                                              \
-    COPY(PART_IDTR, idtr)                                                                                              \
-    COPY(PART_RIP, rip)                                                                                                \
-    COPY(PART_RSP, gpr[RSP])                                                                                           \
-    COPY(PART_RFLAGS, rflags)                                                                                          \
-    COPY(PART_CR3, cr3)                                                                                                \
-    COPY(PART_EFER, efer)                                                                                              \
-    COPY(PART_PDPTES, pdpte)                                                                                           \
-    COPY(PART_DR7, dr7)                                                                                                \
-    COPY(PART_INTERRUPTIBILITY, interruptibility)                                                                      \
-    COPY(PART_PENDING_DEBUG, pending_debug)                                                                            \
-    COPY(PART_PKRU, pkru)
-
-static void cluster_fetch(struct vcpu *v, u32 parts)
-{
-    const struct vcpu *truth = &cluster_truth;
-    for (u32 i = 0; i < SEG_COUNT; i++)
-        if (parts & (1u << i))
-            v->seg[i] = truth->seg[i];
-    if (parts & PART_CS_ACCESS && !(v->have & PART_SEG_CS))
-        v->seg[SEG_CS].access = truth->seg[SEG_CS].access;
-    if (parts & PART_SS_ACCESS && !(v->have & PART_SEG_SS))
-        v->seg[SEG_SS].access = truth->seg[SEG_SS].access;
-#define FETCH(part, field)                                                                                             \
-    if (parts & (part))                                                                                                \
-        memcpy(&v->field, &truth->field, sizeof(v->field));
-    CLUSTER_PARTS(FETCH)
-#undef FETCH
-}
-
 static void cluster_write_back(struct vcpu *v)
 {
-    struct vcpu *truth = &cluster_truth;
+    struct vcpu *truth = &guests_truth;
     u32 parts = v->dirty;
 #define WRITE(part, field)                                                                                             \
     if (parts & (part))                                                                                                \
         memcpy(&truth->field, &v->field, sizeof(v->field));
-    CLUSTER_PARTS(WRITE)
+    GUESTS_PARTS(WRITE)
 #undef WRITE
 }
 
-/* An exit: nothing is there, and what is in the struct is what some earlier exit left. DR7 is the exception: it exits
- * when it changes. */
+/* DR7 is there: it exits when it changes. */
 static void cluster_exit(struct vcpu *v)
 {
-    cluster_truth = *v;
-    memset(v->seg, 0xa5, sizeof(v->seg));
-    v->gdtr.base = v->gdtr.limit = v->idtr.base = v->idtr.limit = 0xa5a5;
-    v->rip = v->gpr[RSP] = v->rflags = v->cr3 = v->efer = v->pending_debug = 0xa5a5a5a5a5a5a5a5;
-    v->interruptibility = v->pkru = 0xa5a5a5a5;
-    v->fetch = cluster_fetch;
-    v->have = v->dirty = 0;
+    guests_take_parts(v);
+    v->dr7 = guests_truth.dr7;
+    v->dirty = 0;
 }
 
 /* The guest runs again, with what was written back. */
 static void cluster_entry(struct vcpu *v)
 {
-    u32 strange = v->dirty & ~v->have;
+    guests_give_parts(v);
     v->have = v->dirty = 0;
     vcpu_need(v, PART_ALL);
-    if (strange)
-        abort();
 }
 
 /* From now on the TSC is the scenario's, or the machine's again. */

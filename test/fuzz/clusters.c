@@ -5,45 +5,49 @@
  *   clusters [count] [seed]    until `count` clusters were made
  */
 #define _GNU_SOURCE /* register names of ucontext.h */
+#include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
 
 #define LIFE 1000 /* pieces of code of one set of guests */
 
-static u64 seed;
-
-static u32 draw(u32 n)
+/* As it was made, and what of it has been rewritten since. */
+static void say_code(const struct code *code)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
+    for (u32 i = 0; i < code->count; i++) {
+        struct insn insn;
+        const u8 *bytes = code->bytes + code->insn[i].at;
+        u64 at = code->rip + code->insn[i].at;
+        insn_decode(bytes, INSN_MAX, code->size, &insn);
+        printf("  %llx %-8s", (unsigned long long)at, op_name(insn.op));
+        for (u32 n = 0; n < code->insn[i].length; n++)
+            printf(bytes[n] == host_guests[STEPS].ram[at + n] ? " %02x" : " %02x, now %02x", bytes[n],
+                   host_guests[STEPS].ram[at + n]);
+        printf("\n");
+    }
 }
 
-static void say_code(void)
+static void say_trouble(u64 first_seed)
 {
-    for (u32 i = 0; i < cluster_made.count; i++) {
-        struct insn insn;
-        const u8 *bytes = cluster_made.bytes + cluster_made.insn[i].at;
-        insn_decode(bytes, INSN_MAX, cluster_made.size, &insn);
-        printf("  %llx %-8s", (unsigned long long)cluster_made.rip + cluster_made.insn[i].at, op_name(insn.op));
-        for (u32 n = 0; n < insn.length; n++)
-            printf(" %02x", bytes[n]);
-        printf("\n");
+    printf("seed %llu: %s\n%s", (unsigned long long)first_seed, cluster_trouble, cluster_states);
+    say_code(&cluster_made);
+    for (u32 i = 0; i < cluster_functions.count; i++) {
+        printf("  function\n");
+        say_code(&cluster_functions.code[i]);
     }
 }
 
 static bool live(u64 count, u64 first_seed)
 {
-    seed = first_seed * 0x9e3779b97f4a7c15ull + 1;
+    draw_from(first_seed);
     while (cluster_seen.made < count) {
         cluster_begin();
         for (u32 i = 0; i < LIFE; i++) {
             alarm(20);
             if (cluster_scenario())
                 continue;
-            printf("seed %llu: %s\n", (unsigned long long)first_seed, cluster_trouble);
-            printf("%s", cluster_states);
-            say_code();
+            if (cluster_over)
+                break;
+            say_trouble(first_seed);
             return false;
         }
         cluster_finish();
@@ -67,12 +71,19 @@ static void say(u64 first_seed)
            (unsigned long long)cluster_seen.quick, (double)insns / (double)cluster_seen.runs,
            (double)lengths / (double)cluster_seen.made, (unsigned long long)longest);
     printf("  exits met: none %llu, in %llu, out %llu, LAPIC %llu, MMIO %llu, DR %llu; lost to the ring %llu, to the "
-           "table %llu, stale %llu\n",
+           "table %llu, stale %llu; entries that changed under a line %llu\n",
            (unsigned long long)cluster_seen.exits[0], (unsigned long long)cluster_seen.exits[1],
            (unsigned long long)cluster_seen.exits[2], (unsigned long long)cluster_seen.exits[3],
            (unsigned long long)cluster_seen.exits[4], (unsigned long long)cluster_seen.exits[5],
            (unsigned long long)cluster_seen.lost_to_ring, (unsigned long long)cluster_seen.lost_to_table,
-           (unsigned long long)cluster_seen.stale);
+           (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables);
+    printf("  accesses that devices saw %llu; calls %llu, returns %llu, computed %llu\n",
+           (unsigned long long)cluster_seen.bus, (unsigned long long)cluster_seen.calls,
+           (unsigned long long)cluster_seen.returns, (unsigned long long)cluster_seen.computed);
+    printf("  modes: paging none %llu, 32-bit %llu, PAE %llu, 4-level %llu; with SMEP, SMAP or keys %llu\n",
+           (unsigned long long)cluster_seen.paging[PAGING_NONE], (unsigned long long)cluster_seen.paging[PAGING_32],
+           (unsigned long long)cluster_seen.paging[PAGING_PAE], (unsigned long long)cluster_seen.paging[PAGING_4],
+           (unsigned long long)cluster_seen.protection);
     printf("clusters: %llu made of %llu codes, %llu runs, %llu exits avoided, seed %llu: 0 differences\n",
            (unsigned long long)cluster_seen.made, (unsigned long long)cluster_seen.codes,
            (unsigned long long)cluster_seen.runs, (unsigned long long)cluster_seen.avoided,

@@ -18,22 +18,13 @@
 #include <cmocka.h>
 
 #include "test/fuzz/cached_scenario.h"
+#include "test/fuzz/chance.h"
 
 #define LIFE 4000 /* steps of one set of guests */
 
-static u64 seed;
-
-static u32 draw(u32 n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
-}
-
 static bool live(u64 steps, u64 first_seed)
 {
-    seed = first_seed * 0x9e3779b97f4a7c15ull + 1;
+    draw_from(first_seed);
     memset(&scenario_seen, 0, sizeof(scenario_seen));
     while (scenario_seen.steps < steps) {
         scenario_begin();
@@ -71,7 +62,7 @@ static void say_more(void)
            (unsigned long long)status[EMUL_MISMATCH], (unsigned long long)status[EMUL_UNSUPPORTED],
            (unsigned long long)scenario_seen.quick_refused, (unsigned long long)scenario_seen.rewritten,
            (unsigned long long)scenario_seen.remapped, (unsigned long long)scenario_seen.modes,
-           (unsigned long long)scenario_seen.holes, (unsigned long long)scenario_seen.flushes,
+           (unsigned long long)scenario_seen.holes, (unsigned long long)guests_flushes,
            (unsigned long long)scenario_seen.written, (unsigned long long)scenario_seen.evicted,
            (unsigned long long)scenario_seen.differences, (unsigned long long)scenario_seen.demoted,
            (unsigned long long)scenario_seen.trusted);

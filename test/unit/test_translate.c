@@ -11,17 +11,8 @@
 
 #include <cmocka.h>
 
+#include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
-
-static u64 seed = 1;
-
-static u32 draw(u32 n)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (u32)((seed * 0x2545f4914f6cdd1dull >> 33) * n >> 31);
-}
 
 /* ---- a case ---- */
 
@@ -358,19 +349,22 @@ static void budgets(void **state)
 
 static void random_clusters(void **state)
 {
-    seed = 12345;
+    draw_from(1);
     cluster_signals();
     u64 made = cluster_seen.made;
-    while (cluster_seen.made - made < 2000) {
+    while (cluster_seen.made - made < 4000) {
         cluster_begin();
-        for (u32 i = 0; i < 300; i++)
-            if (!cluster_scenario())
+        for (u32 i = 0; i < 1000 && !cluster_over; i++)
+            if (!cluster_scenario() && !cluster_over)
                 fail_msg("%s\n%s", cluster_trouble, cluster_states);
         cluster_finish();
     }
     assert_true(cluster_seen.left[LEFT_END] > 500 && cluster_seen.left[LEFT_DIRTY] > 500);
     assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 150);
     assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 300);
+    assert_true(cluster_seen.paging[PAGING_32] > 10 && cluster_seen.paging[PAGING_PAE] > 10);
+    assert_true(cluster_seen.bus > 1000);
+    assert_true(cluster_seen.calls > 500 && cluster_seen.returns > 500 && cluster_seen.computed > 100);
 }
 
 static int set_up(void **state)

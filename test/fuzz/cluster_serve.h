@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RUNS at an exit: what emul/site.h has for it is found or made, and runs.
+ */
+#ifndef TEST_FUZZ_CLUSTER_SERVE_H
+#define TEST_FUZZ_CLUSTER_SERVE_H
+
+#include "test/fuzz/cluster_ahead.h"
+#include "test/fuzz/cluster_step.h"
+
+/* What a translation took its instructions for, when it was made. */
+static struct taken {
+    u32 count;
+    u64 rip[CLUSTER_MAX];
+    u8 would[CLUSTER_MAX];
+} cluster_taken[TRANSLATIONS];
+
+static void note_taken(const struct translation *made)
+{
+    struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
+    const struct cluster *cluster = &cluster_sites->cluster;
+    taken->count = cluster->count;
+    for (u32 i = 0; i < cluster->count; i++) {
+        taken->rip[i] = cluster->at[i].rip;
+        taken->would[i] = cluster->at[i].role == ROLE_FILLER ? WOULD_NOT : cluster->at[i].would;
+    }
+    cluster_seen.lengths[cluster->count]++;
+}
+
+static u32 taken_for(const struct taken *taken, u64 rip)
+{
+    for (u32 i = 0; i < taken->count; i++)
+        if (taken->rip[i] == rip)
+            return taken->would[i];
+    return WOULD_NOT;
+}
+
+static const struct translation *find_or_make(struct vcpu *v, struct site_exit *exit)
+{
+    const struct translation *found = site_find(v, cluster_sites, exit);
+    if (!found && site_exited(v, cluster_sites, exit)) {
+        found = site_find(v, cluster_sites, exit);
+        if (found)
+            note_taken(found);
+    }
+    return found;
+}
+
+/* ---- the run ---- */
+
+/* What translated code said of itself. */
+struct outcome {
+    const struct translation *translation;
+    enum cluster_left left;
+    u64 avoided[WOULD_END];
+};
+
+/* The exit as vmx/entry.S takes it when it can: nothing is there but the flags. */
+static void enter_quickly(struct vcpu *v, const struct translation *found)
+{
+    if (found->needs_rsp || found->walk_index == TC_NO_WALK || draw(2))
+        return;
+    *v = guests_truth;
+    cluster_exit(v);
+    v->rflags = guests_truth.rflags;
+    cluster_seen.quick++;
+}
+
+static void draw_budget(struct vcpu *v)
+{
+    cluster_tsc = draw(2) ? 0 : ~0ull - draw(64) - (1ull << 40);
+    cluster_tsc_step = 1;
+    v->frame.budget = draw(16) ? draw(4) : draw(32);
+}
+
+/* RUNS is at an exit. Returns whether translated code served it. */
+static bool serve(const struct insn *insn, struct site_exit *exit, struct outcome *outcome)
+{
+    use(RUNS);
+    struct vcpu *v = &host_guest.v;
+    if (!walk_as_processor(v, insn, exit))
+        return false;
+    u64 now = host_guest.now, before[TC_KINDS];
+    draw_budget(v);
+    cluster_exit(v);
+    vcpu_need(v, EMUL_STEP_PARTS);
+    ahead_begin();
+    bus_looking_ahead = true;
+    const struct translation *found = find_or_make(v, exit);
+    bus_looking_ahead = false;
+    host_guest.now = now;
+    if (!found) {
+        cluster_entry(v);
+        ahead_end();
+        ahead_forgive();
+        return false;
+    }
+    memcpy(before, found->avoided, sizeof(before));
+    enter_quickly(v, found);
+    v->frame.running = found;
+    if ((u64)found->avoided % 64)
+        trouble("a piece that is not aligned");
+    *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
+    ahead_end();
+    for (u32 i = 0; i < WOULD_END; i++)
+        outcome->avoided[i] = found->avoided[i] - before[i];
+    return true;
+}
+
+#endif
