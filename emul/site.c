@@ -77,6 +77,9 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
     skip->left = exits;
     skip->exits += skip->left;
     skip->site = *tried;
+    skip->site.source_length = (u16)min_u64(tried->source_length, INSN_MAX);
+    memcpy(skip->source, tried->source, skip->site.source_length);
+    skip->site.source = skip->source;
     skip->site.rip = rip;
     skip->site.why = (u8)why;
 }
@@ -105,7 +108,7 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
         forget(v, sites, found, rip);
     if (state != CODE_SAME)
         return NULL;
-    if (found->needs_rsp)
+    if (found->uses_rsp)
         access_need(v, PART_RSP);
     found->hits++;
     v->frame.running = found;
@@ -151,12 +154,6 @@ static void form(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     cluster_form(&request, &sites->cluster);
 }
 
-static u32 length_of(const struct cluster *cluster)
-{
-    const struct cluster_insn *last = &cluster->at[cluster->count - 1];
-    return (u32)(last->rip + last->insn.length - cluster->at[0].rip);
-}
-
 /*
  * The LAPIC register that the exit was about, where the instruction's access to it is no more than that: 32 bits
  * of a plain register, or a part of such that is only read.
@@ -174,28 +171,75 @@ static void *register_of(const struct vcpu *v, const struct cluster *cluster, co
     return (plain || part) && direct ? v->vm->window.physmap.direct + exit->detail : NULL;
 }
 
-/* The bytes and where they are. False: they cannot be had in at most two pages. */
-static bool note_source(struct vcpu *v, const struct cluster *cluster, struct translation *made)
+static struct code_source source; /* as `made` */
+
+/* The page that has the byte at `rip`, with CS at `base`: noted when it is new. NULL: it cannot be had. */
+static struct tc_page *page_of(struct vcpu *v, u64 base, enum code_size code_size, u64 rip)
 {
-    struct place_of_code place, second = {.at = gpa(0)};
-    enum code_size code_size = cluster->code_size;
-    u32 length = length_of(cluster);
-    u64 rip = v->rip, start = v->rip = cluster->at[0].rip;
-    bool there = length <= TC_SOURCE_MAX && remember_walk(v, code_size, 0, &place);
-    u32 first = there ? (u32)min_u64(length, PAGE_SIZE - (place.at.at & ~PAGE_MASK)) : 0;
-    there = there && (first == length || remember_walk(v, code_size, first, &second));
+    struct place_of_code place;
+    u64 here = v->rip;
+    for (u32 i = 0; i < source.pages; i++)
+        if (!(((base + source.at[i].rip) ^ (base + rip)) & PAGE_MASK))
+            return &source.at[i];
+    if (source.pages == TC_PAGES)
+        return NULL;
     v->rip = rip;
+    bool there = remember_walk(v, code_size, 0, &place);
+    v->rip = here;
     if (!there)
+        return NULL;
+    struct tc_page *page = &source.at[source.pages++];
+    *page = (struct tc_page){.rip = rip, .gpa = place.at, .page = place.ptr - (place.at.at & ~PAGE_MASK)};
+    return page;
+}
+
+/* Where the byte at `rip` is in it. */
+static u32 offset_in(const struct tc_page *page, u64 rip)
+{
+    return (u32)(page->gpa.at + (rip - page->rip)) & ~(u32)PAGE_MASK;
+}
+
+/* More of the run before, or a new one. */
+static bool add_run(const struct tc_page *page, u32 offset, u32 length)
+{
+    struct tc_run *last = source.runs ? &source.run[source.runs - 1] : NULL;
+    u8 index = (u8)(page - source.at);
+    if (last && last->page == index && last->offset + last->length == offset) {
+        last->length = (u16)(last->length + length);
+        return true;
+    }
+    if (source.runs == TC_RUNS)
+        return false;
+    source.run[source.runs++] = (struct tc_run){.page = index, .offset = (u16)offset, .length = (u16)length};
+    return true;
+}
+
+static bool add_insn(struct vcpu *v, u64 base, enum code_size code_size, const struct cluster_insn *at)
+{
+    for (u32 done = 0; done < at->insn.length;) {
+        const struct tc_page *page = page_of(v, base, code_size, at->rip + done);
+        if (!page)
+            return false;
+        u32 offset = offset_in(page, at->rip + done);
+        u32 length = (u32)min_u64(at->insn.length - done, PAGE_SIZE - offset);
+        if (source.length + length > TC_SOURCE_MAX || !add_run(page, offset, length))
+            return false;
+        memcpy(source.bytes + source.length, at->insn.bytes + done, length);
+        source.length += length;
+        done += length;
+    }
+    return true;
+}
+
+/* The bytes and where they are; the entry's page is the first. False: they are too many, or cannot be had. */
+static bool note_source(struct vcpu *v, const struct cluster *cluster, u64 base)
+{
+    source.pages = source.runs = source.length = source.words = 0;
+    if (!page_of(v, base, cluster->code_size, cluster->at[cluster->entry].rip))
         return false;
     for (u32 i = 0; i < cluster->count; i++)
-        memcpy(made->source + (cluster->at[i].rip - start), cluster->at[i].insn.bytes, cluster->at[i].insn.length);
-    made->gpa[0] = place.at;
-    made->gpa[1] = second.at;
-    made->bytes[0] = place.ptr;
-    made->bytes[1] = second.ptr;
-    made->behind = (u8)(rip - start);
-    made->length = (u16)length;
-    made->first = (u16)first;
+        if (!add_insn(v, base, cluster->code_size, &cluster->at[i]))
+            return false;
     return true;
 }
 
@@ -213,21 +257,55 @@ static bool is_alone(const struct cluster *cluster, const void *register_at)
     return cluster->count == 1 && (cluster->at[0].carry == CARRY_PORT || register_at);
 }
 
-static void note_walk(struct vcpu *v, struct translation *made)
+static u32 walk_index_of(u64 rip)
+{
+    return (u32)(rip >> 39 & 511) * 8;
+}
+
+static bool is_noted(const struct translation *one, const volatile u64 *entry)
+{
+    for (u32 i = 1; i < TC_WALK; i++)
+        if (one->entry[i] == entry)
+            return true;
+    for (u32 i = 0; i < source.words; i++)
+        if (source.word[i].at == entry)
+            return true;
+    return false;
+}
+
+/* The walk to a page but the first: what the walk to the first does not read. */
+static bool note_words(struct vcpu *v, struct translation *one, u64 rip)
+{
+    const struct walk_memo_line *line = walk_memo_find(v, rip, WALK_FETCH, access_cpl(v));
+    if (!line || walk_index_of(rip) != one->walk_index)
+        return false;
+    for (u32 i = 1; i < TC_WALK; i++)
+        if (!is_noted(one, line->entry[i]))
+            source.word[source.words++] = (struct tc_word){line->entry[i], line->value[i]};
+    return true;
+}
+
+/* How the pages are reached, for vmx/entry.S: 64-bit code at CPL 0. */
+static void note_walk(struct vcpu *v, struct translation *one)
 {
     const struct walk_memo_line *line = NULL;
-    if (access_is_64(v))
-        line = walk_memo_find(v, v->rip, WALK_FETCH, access_cpl(v));
-    made->walk_index = line && !made->needs_rsp && made->first == made->length && access_cpl(v) == 0
-                           ? (u32)(v->rip >> 39 & 511) * 8
-                           : TC_NO_WALK;
-    for (u32 i = 0; line && i < TC_WALK; i++) {
-        made->entry[i] = line->entry[i];
-        made->value[i] = line->value[i];
+    one->walk_index = TC_NO_WALK;
+    if (access_is_64(v) && access_cpl(v) == 0)
+        line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
+    if (!line)
+        return;
+    for (u32 i = 0; i < TC_WALK; i++) {
+        one->entry[i] = line->entry[i];
+        one->value[i] = line->value[i];
     }
+    one->walk_index = walk_index_of(v->rip);
+    for (u32 i = 1; i < source.pages; i++)
+        if (!note_words(v, one, source.at[i].rip))
+            one->walk_index = TC_NO_WALK;
 }
 
 static struct translation made; /* one CPU makes one at a time */
+static u8 made_source[INSN_MAX];
 
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
@@ -250,7 +328,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .expect_mask = exit->cause.kind == TRACK_PAGE && !request.register_at ? PAGE_MASK : ~0ull,
         .reason = exit->reason,
         .mode = v->seg[SEG_CS].access,
-        .needs_rsp = uses_rsp(cluster),
+        .uses_rsp = uses_rsp(cluster),
         .ports_free = cluster->count > 1 && ports_are_free(v),
         .count = (u8)cluster->count,
         .exiting = (u8)cluster->exiting,
@@ -260,15 +338,18 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .length = cluster->at[cluster->entry].insn.length,
         .kind = cluster->at[cluster->entry].would,
     };
-    memcpy(made.source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
-    if (!worth || !note_source(v, cluster, &made))
+    memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
+    made.source = made_source;
+    made.source_length = made.length;
+    if (!worth || !note_source(v, cluster, made.rip - made.rip_offset))
         return false;
     note_walk(v, &made);
+    request.head = translations_head(&source);
     u8 *room = translations_room(&sites->tc);
     u32 size = translate(&request, room, &entry);
     if (sites->choose_check)
-        sites->choose_check(&made, request.alone);
-    return size && translations_publish(&sites->tc, &made, size, entry);
+        sites->choose_check(&made, source.pages, request.alone);
+    return size && translations_publish(&sites->tc, &made, &source, size, entry);
 }
 
 /* Why the last attempt made nothing. */

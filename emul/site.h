@@ -20,6 +20,7 @@ struct site_skip {
     u32 left;
     u64 exits;               /* since, with those that are left */
     struct translation site; /* for the report: hits by sites_settle() */
+    u8 source[INSN_MAX];     /* its */
 };
 
 /* Exits by what they are, for counting: those of enum would_exit, and of those that are only answered (vmx/answers.h).
@@ -36,8 +37,8 @@ struct sites {
     u32 cluster_max;        /* 1: engine=translate */
     struct cluster cluster; /* while one is made */
     bool roams;             /* it is for a whole page: the instruction reaches several places there */
-    /* Sets made->check; NULL where nobody asks for it. `alone`: it stands for one instruction. */
-    void (*choose_check)(struct translation *made, bool alone);
+    /* Sets made->check; NULL where nobody asks for it. `pages` of code; `alone`: it stands for one instruction. */
+    void (*choose_check)(struct translation *made, u32 pages, bool alone);
     u32 refused[WHY_END]; /* how often a site was not translated, by reason */
 };
 

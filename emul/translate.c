@@ -192,8 +192,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
 {
     static struct translator scratch; /* one CPU translates at a time */
     struct translator *t = &scratch;
-    u32 counts = TC_KINDS * sizeof(u64);
-    u32 head = counts + count_performed(request->cluster) * (u32)sizeof(struct performed);
+    u32 head = request->head + count_performed(request->cluster) * (u32)sizeof(struct performed);
     if (head >= TC_PIECE_MAX)
         return 0;
     *t = (struct translator){
@@ -201,9 +200,8 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
         .request = request,
         .cluster = request->cluster,
         .avoided = (u64 *)room,
-        .performed = (struct performed *)(room + counts),
+        .performed = (struct performed *)(room + request->head),
     };
-    memset(room, 0, counts);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     for (u32 i = 0; i < t->cluster->count; i++)

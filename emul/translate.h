@@ -38,6 +38,7 @@ struct translate_request {
     void *register_at;
     void *page_at; /* the same for any place in a page of trap=mmio:, where the page is */
     bool alone;    /* engine=translate */
+    u32 head;      /* bytes at the start of the room that are not the translator's; a multiple of 16 */
 };
 
 /* Whether the instruction's memory operand is written. */

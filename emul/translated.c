@@ -31,8 +31,8 @@ static void fill_register(struct code_line *line, const struct walk_memo_line *w
 /* SPEC 5.5: stores into the cluster's own code, or into the tables that map it, are not for lines. */
 static bool is_own(const struct translation *running, u64 page)
 {
-    for (u32 i = 0; i < TC_PAGES; i++)
-        if (running->page[i] && running->page[i]->page == page)
+    for (u32 i = 0; i < running->pages; i++)
+        if (running->at[i].held->page == page)
             return true;
     return false;
 }
@@ -42,10 +42,11 @@ bool translated_is_there(struct vcpu *v, const struct translation *t)
     struct place_of_code place;
     enum code_size code_size = vcpu_code_size(v);
     u64 rip = v->rip;
-    v->rip = t->rip_offset - t->behind;
-    bool there = remember_walk(v, code_size, 0, &place) && place.at.at == t->gpa[0].at;
-    if (there && t->page[1])
-        there = remember_walk(v, code_size, t->first, &place) && place.at.at == t->gpa[1].at;
+    bool there = true;
+    for (u32 i = 0; i < t->pages && there; i++) {
+        v->rip = t->at[i].rip;
+        there = remember_walk(v, code_size, 0, &place) && place.at.at == t->at[i].gpa.at;
+    }
     v->rip = rip;
     return there;
 }
@@ -65,8 +66,11 @@ static bool maps(struct vcpu *v, u64 linear, const u8 *host)
 static bool maps_own(struct vcpu *v, const u8 *host)
 {
     const struct translation *running = v->frame.running;
-    u64 start = running->rip - running->behind;
-    return maps(v, start, host) || (running->page[1] && maps(v, start + running->first, host));
+    u64 cs_base = running->rip - running->rip_offset;
+    for (u32 i = 0; i < running->pages; i++)
+        if (maps(v, cs_base + running->at[i].rip, host))
+            return true;
+    return false;
 }
 
 static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)

@@ -16,32 +16,37 @@ extern const char vmx_code_end_dirty_timed[], vmx_code_end_dirty_plain[];
 extern const char vmx_exit_slow_timed[], vmx_exit_slow_plain[];
 extern const char vmx_check_ept_timed[], vmx_check_io_timed[], vmx_check_alone_timed[];
 extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_plain[];
+extern const char vmx_check_ept_far_timed[], vmx_check_io_far_timed[], vmx_check_ept_far_plain[],
+    vmx_check_io_far_plain[];
 
 char translated_code[TC_CODE] __attribute__((aligned(PAGE_SIZE)));
 static struct sites bootstrap_sites;
 
 /* What entry.S has to ask for it; nothing there where it takes more than that can do. */
-static void choose_check(struct translation *made, bool alone)
+static void choose_check(struct translation *made, u32 pages, bool alone)
 {
-    bool timed = host_cpu()->timed, walk = made->walk_index != TC_NO_WALK;
+    bool timed = host_cpu()->timed, far = pages > 1 || made->uses_rsp;
+    const char *io = timed ? vmx_check_io_timed : vmx_check_io_plain;
+    const char *ept = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
+    if (far) {
+        io = timed ? vmx_check_io_far_timed : vmx_check_io_far_plain;
+        ept = timed ? vmx_check_ept_far_timed : vmx_check_ept_far_plain;
+    }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
-    else if (!walk)
+    else if (made->walk_index == TC_NO_WALK)
         made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
-    else if (made->reason == EXIT_REASON_EPT_VIOLATION)
-        made->check = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
     else
-        made->check = timed ? vmx_check_io_timed : vmx_check_io_plain;
+        made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;
 }
 
 /* The fields that entry.S reads without looking at how the VMREAD ended. */
 void exit_site_check_fields(void)
 {
-    static const u16 fields[] = {VMCS_GUEST_RIP,          VMCS_EXIT_REASON,
-                                 VMCS_GUEST_CS_ACCESS,    VMCS_GUEST_INTERRUPTIBILITY,
-                                 VMCS_GUEST_RFLAGS,       VMCS_GUEST_CR3,
-                                 VMCS_EXIT_QUALIFICATION, VMCS_GUEST_PHYSICAL_ADDRESS,
-                                 VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
+    static const u16 fields[] = {
+        VMCS_GUEST_RIP,    VMCS_EXIT_REASON,        VMCS_GUEST_CS_ACCESS,        VMCS_GUEST_INTERRUPTIBILITY,
+        VMCS_GUEST_RFLAGS, VMCS_GUEST_CR3,          VMCS_EXIT_QUALIFICATION,     VMCS_GUEST_PHYSICAL_ADDRESS,
+        VMCS_GUEST_RSP,    VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
     for (u32 i = 0; i < COUNT_OF(fields); i++)
         vmread(fields[i]);
 }

@@ -883,11 +883,13 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
 /* The exit as vmx/entry.S takes it when it can: nothing is there but the flags. */
 static void enter_quickly(struct vcpu *v, const struct translation *found)
 {
-    if (found->needs_rsp || found->walk_index == TC_NO_WALK || draw(2))
+    if (found->walk_index == TC_NO_WALK || draw(2))
         return;
     *v = cluster_truth;
     cluster_exit(v);
     v->rflags = cluster_truth.rflags;
+    if (found->uses_rsp)
+        v->gpr[RSP] = cluster_truth.gpr[RSP];
     cluster_seen.quick++;
 }
 

@@ -418,6 +418,8 @@ static void memory_and_cache(void **state)
 static struct sites sites;
 static struct vm vm;
 
+static const u8 site_code[] = {0xec, 0x0f, 0xa2}, mov_dr_code[] = {0x0f, 0x23, 0xf8};
+
 static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
 {
     sites.tc.table[slot] = (struct translation){
@@ -432,7 +434,8 @@ static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
         .exiting = 4,
         .length = 3,
         .code_size = CODE_64,
-        .source = {0xec, 0x0f, 0xa2},
+        .source = site_code,
+        .source_length = 3,
     };
     return &sites.tc.table[slot];
 }
@@ -501,7 +504,8 @@ static void each_site_is_in_table_and_json(void **state)
         .exiting = 1,
         .code_size = CODE_32,
         .length = 3,
-        .source = {0x0f, 0x23, 0xf8},
+        .source_length = 3,
+        .source = mov_dr_code,
     };
     print_now(&input);
     static const struct {

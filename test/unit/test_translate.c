@@ -370,7 +370,7 @@ static void random_clusters(void **state)
     }
     assert_true(cluster_seen.left[LEFT_END] > 500 && cluster_seen.left[LEFT_DIRTY] > 500);
     assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 150);
-    assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 300);
+    assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 100);
 }
 
 static int set_up(void **state)
