@@ -203,16 +203,15 @@ static void write_head(struct translation *one, const struct code_source *source
 /* What was counted for the same site goes on. */
 static void inherit(struct translations *t, struct translation *place, const struct translation *made)
 {
-    u64 hits = 0, spared = 0;
     if (place->rip != TC_EMPTY)
         translations_drop(t, place);
-    if (place->hits && place->rip_offset == made->rip_offset && place->reason == made->reason) {
-        hits = place->hits;
-        spared = place->spared;
-    }
+    struct translation before = *place;
     *place = *made;
-    place->hits = hits;
-    place->spared = spared;
+    if (before.rip_offset != made->rip_offset || before.reason != made->reason)
+        return;
+    place->hits = place->inherited = place->checked_hits = before.hits;
+    place->spared = place->checked_spared = before.spared;
+    place->remade = before.remade;
 }
 
 struct translation *translations_publish(struct translations *t, const struct translation *made,

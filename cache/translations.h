@@ -93,8 +93,13 @@ struct translation {
     u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
     u8 code_size;                    /* enum code_size */
     u8 pages;
-    bool traced; /* formed from a path: emul/trace.h */
-    u16 length;  /* of the instruction that exits */
+    bool traced;                      /* formed from a path: emul/trace.h */
+    bool roams;                       /* the instruction is at one register or port now, and at another one then */
+    u8 remade;                        /* how often, because it did not keep its promise */
+    u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */
+    u64 inherited;                    /* hits of those that were there for the same site before */
+    u64 checked_hits, checked_spared; /* when it was last held against its promise */
+    u16 length;                       /* of the instruction that exits */
     u16 runs, source_length;
     /* In its piece: */
     const struct tc_page *at;

@@ -20,6 +20,11 @@ enum flags_use tr_flags_use(const struct insn *insn)
     case OP_CBW:
     case OP_CWD:
     case OP_CRC32:
+    case OP_PUSH:
+    case OP_POP:
+    case OP_CALL:
+    case OP_RET:
+    case OP_JMP:
         return FLAGS_UNTOUCHED;
     case OP_ADD:
     case OP_OR:
@@ -87,6 +92,21 @@ void tr_flags_after(struct translator *t, const struct insn *insn)
         t->flags = FLAGS_IN_MACHINE;
 }
 
+static void store_first_registers(struct emitter *e)
+{
+    emit_slot(e, SLOT_STORE, RAX, GPR_SLOT(RAX));
+    emit_slot(e, SLOT_STORE, RCX, GPR_SLOT(RCX));
+    emit_slot(e, SLOT_STORE, RDX, GPR_SLOT(RDX));
+}
+
+/* At v->rip, as tr_perform() left it: with the flags in v->rflags. */
+void tr_leave_here(struct translator *t)
+{
+    store_first_registers(&t->e);
+    emit_slot(&t->e, SLOT_LOAD, RAX, SLOT(rip));
+    emit_slot_unary(&t->e, SLOT_JUMP, SLOT(frame.end_dirty));
+}
+
 void tr_leave_now(struct translator *t, u32 flags, u64 rip)
 {
     struct emitter *e = &t->e;
@@ -95,11 +115,8 @@ void tr_leave_now(struct translator *t, u32 flags, u64 rip)
         emit8(e, 0x9c);
         emit_slot_unary(e, SLOT_POP, SLOT(frame.flags));
     }
-    if (!t->request->alone) {
-        emit_slot(e, SLOT_STORE, RAX, GPR_SLOT(RAX));
-        emit_slot(e, SLOT_STORE, RCX, GPR_SLOT(RCX));
-        emit_slot(e, SLOT_STORE, RDX, GPR_SLOT(RDX));
-    }
+    if (!t->request->alone)
+        store_first_registers(e);
     emit_constant(e, RAX, rip);
     u32 end = t->dirties ? SLOT(frame.end_dirty) : SLOT(frame.end);
     emit_slot_unary(e, SLOT_JUMP, in_vcpu ? end : SLOT(frame.end_flags));

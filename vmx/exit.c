@@ -8,6 +8,7 @@
 #include "lib/panic.h"
 #include "vmx/event.h"
 #include "vmx/exit_reasons.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 #include "vmx/reporting.h"
 #include "vmx/state.h"
@@ -109,6 +110,8 @@ static void send_report_line(struct cpu *cpu)
 
 static void do_chores(struct cpu *cpu)
 {
+    if (cpu->chores & CHORE_RECORD)
+        exit_site_record(cpu);
     if (cpu->chores & CHORE_CONSOLE)
         send_report_line(cpu);
     else if (cpu->chores & CHORE_PERIOD)

@@ -82,7 +82,18 @@ static void note_cr3(struct cpu *cpu)
 bool exit_site_compare(struct cpu *cpu, struct translation *translation)
 {
     translation->uses_to_compare = TC_COMPARE_AGAIN;
-    return translation_compare(&cpu->sites->tc, translation);
+    return translation_compare(&cpu->sites->tc, translation) && site_keeps_promise(cpu->sites, translation);
+}
+
+/* What is to be delivered first comes first: then another exit will do. */
+void exit_site_record(struct cpu *cpu)
+{
+    cpu->chores &= ~(u32)CHORE_RECORD;
+    if (!cpu->vectoring.valid && !(cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))) {
+        state_fetch_for_step(cpu);
+        site_record(&cpu->vcpu, cpu->sites);
+    }
+    cpu->sites->recording.now = false;
 }
 
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
@@ -94,6 +105,8 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     const struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (!found && site_exited(&cpu->vcpu, cpu->sites, &exit))
         found = site_find(&cpu->vcpu, cpu->sites, &exit);
+    if (cpu->sites->recording.now)
+        cpu->chores |= CHORE_RECORD;
     if (!found)
         return false;
     note_cr3(cpu);
