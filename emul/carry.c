@@ -89,9 +89,10 @@ static enum carry carry_memory(const struct insn *insn)
 static bool on_rsp(const struct insn *insn)
 {
     bool alu = insn->op <= OP_CMP || insn->op == OP_TEST || insn->op == OP_MOV;
+    bool plain = insn->operand[1].kind == OPERAND_GPR || insn->operand[1].kind == OPERAND_IMMEDIATE;
 
-    return alu && insn->code_size == CODE_64 && insn->operand_size == 8 && insn->flags & INSN_MODRM && insn->map == 0 &&
-           insn->modrm >= 0xc0 && (insn->modrm & 7) == RSP && names_rsp(&insn->operand[0]) &&
+    return alu && plain && insn->code_size == CODE_64 && insn->operand[0].size == 8 && insn->flags & INSN_MODRM &&
+           insn->map == 0 && insn->modrm >= 0xc0 && (insn->modrm & 7) == RSP && names_rsp(&insn->operand[0]) &&
            !names_rsp(&insn->operand[1]) && !(insn->flags & INSN_LOCK);
 }
 
@@ -100,7 +101,7 @@ static bool from_rsp(const struct insn *insn)
 {
     bool to = insn->operand[0].kind == OPERAND_GPR && !names_rsp(&insn->operand[0]);
 
-    if (insn->code_size != CODE_64 || insn->operand_size != 8 || !to)
+    if (insn->code_size != CODE_64 || insn->operand[0].size != 8 || !to)
         return false;
     if (insn->op == OP_LEA)
         return insn->memory.base == RSP && insn->memory.index == REG_NONE && insn->address_size == 8;

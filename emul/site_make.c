@@ -2,23 +2,42 @@
 #include "emul/site_make.h"
 
 #include "emul/device_apic.h"
-#include "emul/step.h"
+#include "emul/decode.h"
+#include "emul/remember.h"
 #include "lib/string.h"
+
+/* The bytes from `ahead` of RIP on, to the end of the page, as far as there is room. None: they are not in RAM. */
+static u32 bytes_ahead(struct vcpu *v, enum code_size code_size, u32 ahead, u8 *bytes)
+{
+    struct place_of_code place;
+    if (!remember_walk(v, code_size, ahead, &place))
+        return 0;
+    u32 count = (u32)min_u64(INSN_MAX - ahead, PAGE_SIZE - (place.at.at & ~PAGE_MASK));
+    memcpy(bytes, place.ptr, count);
+    return count;
+}
+
+/* The instruction at RIP, in RAM: looking ahead must not read a device. The next page is asked only if it has part of it. */
+static bool decode_ahead(struct vcpu *v, enum code_size code_size, struct insn *insn)
+{
+    u8 bytes[INSN_WINDOW] = {0};
+    u32 count = bytes_ahead(v, code_size, 0, bytes);
+    enum decode_status status = insn_decode_padded(bytes, count, code_size, insn);
+    if (status != DECODE_TRUNCATED || !count || count == INSN_MAX)
+        return status == DECODE_OK;
+    count += bytes_ahead(v, code_size, count, bytes + count);
+    return insn_decode_padded(bytes, count, code_size, insn) == DECODE_OK;
+}
 
 /* The instruction at `rip`, as a fetch by the guest would find it. A fault that it meets is not the guest's. */
 static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
 {
-    static const struct emul_expect nothing = {.kind = EXPECT_OP, .op = OP_COUNT};
     struct vcpu *v = context;
-    u8 bytes[INSN_WINDOW];
-    u64 here = v->rip, cr2 = v->cr2;
-    struct event event = v->event;
+    u64 here = v->rip;
     v->rip = rip;
-    enum emul_status status = step_decode(v, &nothing, bytes, insn);
+    bool done = decode_ahead(v, vcpu_code_size(v), insn);
     v->rip = here;
-    v->event = event;
-    v->cr2 = cr2;
-    return status == EMUL_DONE;
+    return done;
 }
 
 struct cluster_request site_request(struct vcpu *v, struct sites *sites, const struct site_exit *exit)

@@ -11,7 +11,7 @@
 #define FLAGS_STATUS_BITS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 /* As long as nothing but an NMI could interrupt it, a cluster may take so many times as long. */
-#define TIMES_WITHOUT_INTERRUPTS 8
+#define TIMES_WITHOUT_INTERRUPTS 64
 
 void translated_init(struct vcpu *v, const struct code_frame *ends)
 {

@@ -544,7 +544,9 @@ static void the_most_used_sites_are_printed(void **state)
         translated(i, i, 1 + i * 7 % TRANSLATIONS, 2); /* each number up to TRANSLATIONS once */
     for (u32 i = 0; i < SITE_SKIPS; i++)
         sites.skip[i].site = (struct translation){.rip = i, .hits = i * 10 + 5};
-    sites.tc.table[9].length = TC_SOURCE_MAX;
+    static const u8 long_source[TC_SOURCE_MAX];
+    sites.tc.table[9].source = long_source;
+    sites.tc.table[9].source_length = TC_SOURCE_MAX;
     sites.tc.table[9].hits = ~0ull;
     print_now(&input);
     u64 before = ~0ull;
@@ -584,7 +586,7 @@ static void the_translations_as_a_whole(void **state)
     for (u32 i = 0; i < COUNT_OF(expected); i++)
         assert_int_equal(integer(line, expected[i].name), expected[i].value);
     assert_true(
-        table_has("translations: 2 with 201 of 262144 bytes, 10 made, 3 lost to the ring, 2 to the table, 1 stale; "
+        table_has("translations: 2 with 201 of 524288 bytes, 10 made, 3 lost to the ring, 2 to the table, 1 stale; "
                   "30 sites leaked, 20 forced"));
     assert_int_equal(integer(json_line("refused", 0), "count"), 8);
     assert_true(string_is(json_line("refused", 0), "why", "call, return or computed jump"));
