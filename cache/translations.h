@@ -94,6 +94,7 @@ struct translation {
     u8 code_size;                    /* enum code_size */
     u8 pages;
     bool traced;                      /* formed from a path: emul/trace.h */
+    bool watched;                     /* its owner waits for the guest to leave its path */
     bool roams;                       /* the instruction is at one register or port now, and at another one then */
     u8 remade;                        /* how often, because it did not keep its promise */
     u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */

@@ -34,9 +34,9 @@ static void note_seen(struct seen *seen, u64 rip)
     seen->bits[bit / 64] |= mask;
 }
 
-static void add(struct path *path, u64 rip, u64 port, bool begins)
+static void add(struct path *path, u64 rip, u64 port)
 {
-    path->step[path->count++] = (struct path_step){.rip = rip, .port = (u16)port, .begins = begins};
+    path->step[path->count++] = (struct path_step){.rip = rip, .port = (u16)port};
 }
 
 /* Instructions that were assessed, by address: what was fetched is compared. */
@@ -80,7 +80,7 @@ static bool record_one(struct vcpu *v, const struct cluster_request *request, st
     *performed += status != EMUL_UNSUPPORTED;
     if (status != EMUL_DONE)
         return false;
-    add(path, rip, port, false);
+    add(path, rip, port);
     if (at->role != ROLE_FILLER)
         avoided[at->would]++;
     /* A command to the LAPIC may interrupt at once. */
@@ -91,12 +91,9 @@ static bool record_one(struct vcpu *v, const struct cluster_request *request, st
 u32 record_path(struct vcpu *v, const struct cluster_request *request, struct path *path, u64 *avoided)
 {
     u32 performed = 0, most = v->rflags & RFLAGS_IF ? PATH_WITH_INTERRUPTS : PATH_WITHOUT_INTERRUPTS;
-    if (path->count == PATH_MAX)
-        return 0;
     struct seen seen = {0};
     for (u32 i = 0; i < KNOWN; i++)
         known[i].at.insn.length = 0;
-    add(path, request->rip, request->cause.where, true);
     access_need(v, EMUL_STEP_PARTS);
     walk_memo_begin(v, &v->vm->ept);
     while (path->count < PATH_MAX && performed < most && seen.quiet < PATH_QUIET && !record_needs_care(v)) {

@@ -70,10 +70,12 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
         in_vain(v, sites, rip, found, WHY_CHANGES);
 }
 
+static void end_watch(struct vcpu *v, struct sites *sites);
+
 /* Whether it avoids about as many exits as were seen on its path. */
 static bool is_kept(struct sites *sites, struct translation *t)
 {
-    if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size)
+    if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
     translation_settle(&sites->tc, t);
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
@@ -114,6 +116,11 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
         forget(v, sites, found, rip);
     if (state != CODE_SAME || !keeps_promise(sites, found))
         return NULL;
+    if (found->watched && found->hits - found->inherited > WATCHED_USES) {
+        end_watch(v, sites);
+        found->watched = false;
+        return NULL;
+    }
     if (found->uses_rsp)
         access_need(v, PART_RSP);
     found->hits++;
@@ -192,6 +199,28 @@ static struct translation *made_before(struct sites *sites, u64 rip, u64 rip_off
     return NULL;
 }
 
+/* Makes the translation from what was recorded; CS:RIP may be elsewhere by now. */
+static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
+{
+    struct recording *r = &sites->recording;
+    u64 here = v->rip;
+    v->rip = r->rip;
+    sites->roams = r->roams;
+    sites->watch = watch;
+    walk_memo_begin(v, &v->vm->ept);
+    bool done = make(v, sites, &r->exit, &sites->path);
+    v->rip = here;
+    return done;
+}
+
+static void end_watch(struct vcpu *v, struct sites *sites)
+{
+    if (!sites->recording.sides)
+        return;
+    sites->recording.sides = 0;
+    make_recorded(v, sites, false);
+}
+
 /*
  * The path from here is recorded once the exit has been handled; of several exits, where one path has proved not to be
  * all. An instruction that has been at several places stays one that may be at any.
@@ -200,15 +229,21 @@ static void begin_recording(struct vcpu *v, struct sites *sites, const struct si
 {
     struct recording *r = &sites->recording;
     u64 rip = site_linear_rip(v);
-    if (r->left && r->rip != v->rip && r->patience--)
-        return; /* another site's is not complete */
-    if (!r->left || r->rip != v->rip) {
+    bool other = (r->left || r->sides) && r->rip != v->rip;
+    if (other && r->patience) {
+        r->patience--;
+        return;
+    }
+    bool roams = sites->roams;
+    if (other)
+        end_watch(v, sites);
+    if (!r->left || other) {
         struct translation *before = made_before(sites, rip, v->rip);
-        bool roams = sites->roams || (before && before->roams);
-        *r = (struct recording){.rip = v->rip, .left = before ? RECORD_AGAIN : 1, .roams = roams};
+        *r = (struct recording){
+            .rip = v->rip, .left = before ? RECORD_AGAIN : 1, .roams = roams || (before && before->roams)};
         r->patience = RECORD_PATIENCE;
         sites->path.count = 0;
-        if (sites->roams && before && translation_is_there(before))
+        if (roams && before && translation_is_there(before))
             translations_drop(&sites->tc, before);
     }
     r->exit = *exit;
@@ -228,33 +263,63 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     sites->roams = roams(v, sites, rip, exit);
     if (sites->roams && !may_roam(v, sites, rip, exit))
         return false;
+    sites->watch = false;
     if (!may_trace(v, sites))
         return make(v, sites, exit, NULL);
     begin_recording(v, sites, exit);
     return false;
 }
 
+static struct cluster_request request_at(struct vcpu *v, struct sites *sites, u64 rip)
+{
+    u64 here = v->rip;
+    access_need(v, EMUL_STEP_PARTS);
+    v->rip = rip;
+    struct cluster_request request = site_request(v, sites, &sites->recording.exit);
+    request.path = &sites->path;
+    v->rip = here;
+    return request;
+}
+
+static u32 record_on(struct vcpu *v, struct sites *sites)
+{
+    struct cluster_request request = request_at(v, sites, sites->recording.rip);
+    return record_path(v, &request, &sites->path, sites->tc.avoided);
+}
+
 u32 site_record(struct vcpu *v, struct sites *sites)
 {
     struct recording *r = &sites->recording;
-    u64 here = v->rip;
+    struct path *path = &sites->path;
     r->now = false;
-    if (record_needs_care(v) || !quick_runs(v))
+    if (record_needs_care(v) || !quick_runs(v) || path->count == PATH_MAX)
         return 0;
-    access_need(v, EMUL_STEP_PARTS);
-    v->rip = r->rip;
-    struct cluster_request request = site_request(v, sites, &r->exit);
-    request.path = &sites->path;
-    v->rip = here;
-    u32 performed = record_path(v, &request, &sites->path, sites->tc.avoided);
-    if (--r->left && sites->path.count < PATH_MAX)
+    path->step[path->count++] = (struct path_step){.rip = r->rip, .port = (u16)r->exit.cause.where, .begins = true};
+    u32 performed = record_on(v, sites);
+    if (--r->left && path->count < PATH_MAX)
         return performed;
     r->left = 0;
-    here = v->rip;
-    v->rip = r->rip;
-    sites->roams = r->roams;
-    walk_memo_begin(v, &v->vm->ept);
-    make(v, sites, &r->exit, &sites->path);
-    v->rip = here;
+    r->sides = RECORD_SIDES;
+    if (!make_recorded(v, sites, true) || !sites->cluster.traced)
+        r->sides = 0;
+    return performed;
+}
+
+u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
+{
+    struct recording *r = &sites->recording;
+    const struct translation *running = v->frame.running;
+    u32 performed = 0;
+    if (!r->sides || !running->watched || running->rip_offset != r->rip || side >= CLUSTER_NODES)
+        return 0;
+    if (r->taken[side] == RECORD_SIDE_TIMES || record_needs_care(v) || !quick_runs(v))
+        return 0;
+    r->taken[side]++;
+    if (trace_path_to(&sites->cluster, side, &sites->path))
+        performed = record_on(v, sites);
+    if (r->sides == 1 || sites->path.count == PATH_MAX)
+        end_watch(v, sites);
+    else
+        r->sides--;
     return performed;
 }

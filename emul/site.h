@@ -36,17 +36,26 @@ struct site_exit {
     struct track_cause cause;
 };
 
-/* A path is being recorded: for which exit, and how often from now on. */
+/*
+ * How a trace comes about, for one exit at a time: the path is recorded from the exit on, by the interpreter, so slowly
+ * that devices look quicker than they are; the trace is made, and watched; where the guest leaves it, that path is
+ * recorded as well; in the end it is made again, from all of them.
+ */
 struct recording {
     struct site_exit exit;
-    u64 rip;      /* as the guest's register has it */
-    u32 left;     /* 0: none is */
-    u32 patience; /* exits of other sites, until it is given up */
-    bool roams;   /* as in struct sites */
-    bool now;     /* as soon as the exit has been handled */
+    u64 rip;                 /* as the guest's register has it */
+    u32 left;                /* exits from which a path is still to be recorded */
+    u32 sides;               /* the same for ways out of the trace; with 0 it is not watched (any more) */
+    u32 patience;            /* exits of other sites, until it is given up */
+    bool roams;              /* as in struct sites */
+    bool now;                /* as soon as the exit has been handled */
+    u8 taken[CLUSTER_NODES]; /* how often it was left at each of its instructions */
 };
-#define RECORD_AGAIN 4 /* times, for a translation that is made again */
+#define RECORD_AGAIN 2 /* exits, for a translation that is made again */
+#define RECORD_SIDES 6
+#define RECORD_SIDE_TIMES 2 /* of them at the same instruction */
 #define RECORD_PATIENCE 256
+#define WATCHED_USES 64 /* then it has been watched for long enough */
 #define REMADE_MAX 6
 
 /* What a guest CPU has for it. */
@@ -58,6 +67,7 @@ struct sites {
     u32 cluster_max;        /* 1: engine=translate */
     struct cluster cluster; /* while one is made */
     u32 promise;            /* the same: exits for one, as the path had it */
+    bool watch;             /* the same: it is watched */
     struct recording recording;
     struct path path;
     bool roams; /* it is for a whole page: the instruction reaches several places there */
@@ -103,6 +113,12 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
  * translation. Returns how many instructions were performed, the last one perhaps not to its end (emul/record.h).
  */
 u32 site_record(struct vcpu *v, struct sites *sites);
+
+/*
+ * Translated code that is watched was left at instruction `side` of its cluster; v->rip and all else are in *v. Goes on
+ * as site_record() does.
+ */
+u32 site_left(struct vcpu *v, struct sites *sites, u32 side);
 
 /* False: it avoided far fewer exits than were seen on its path, and was dropped, to be made again. */
 bool site_keeps_promise(struct sites *sites, struct translation *translation);

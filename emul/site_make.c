@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "emul/site_make.h"
 
-#include "emul/device_apic.h"
 #include "emul/decode.h"
+#include "emul/device_apic.h"
 #include "emul/remember.h"
 #include "lib/string.h"
 
@@ -17,7 +17,8 @@ static u32 bytes_ahead(struct vcpu *v, enum code_size code_size, u32 ahead, u8 *
     return count;
 }
 
-/* The instruction at RIP, in RAM: looking ahead must not read a device. The next page is asked only if it has part of it. */
+/* The instruction at RIP, in RAM: looking ahead must not read a device. The next page is asked only if it has part of
+ * it. */
 static bool decode_ahead(struct vcpu *v, enum code_size code_size, struct insn *insn)
 {
     u8 bytes[INSN_WINDOW] = {0};
@@ -122,6 +123,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     if (!sites->roams && exit->cause.kind == TRACK_PAGE && !policy_is_apic(&v->vm->policy, exit->detail) &&
         exit->detail < v->vm->window.physmap.direct_end)
         request.page_at = v->vm->window.physmap.direct + (exit->detail & PAGE_MASK);
+    request.watch = sites->watch && cluster->traced;
     request.alone = !request.any_port && is_alone(cluster, &v->vm->policy, request.register_at);
     u8 carry = cluster->at[cluster->entry].carry;
     bool worth = carry != CARRY_NOT && (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
@@ -144,6 +146,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .kind = cluster->at[cluster->entry].would,
         .traced = cluster->traced,
         .roams = sites->roams,
+        .watched = sites->watch && cluster->traced,
         .promise = (u16)sites->promise,
     };
     memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);

@@ -325,3 +325,52 @@ u32 trace_paths(const struct path *path)
         count += path->step[i].begins;
     return count;
 }
+
+/* ---- back to a place ---- */
+
+#define UNREACHED (-1)
+
+static u32 reach(s16 *from, s16 *queue, u32 end, s16 by, int to)
+{
+    if (to == CLUSTER_OUT || from[to] != UNREACHED)
+        return end;
+    from[to] = by;
+    queue[end] = (s16)to;
+    return end + 1;
+}
+
+/* For each instruction, by which other one it is first reached from the entry. */
+static void spread_out(const struct cluster *cluster, s16 from[CLUSTER_NODES])
+{
+    static s16 queue[CLUSTER_NODES];
+    u32 end = 1;
+    for (u32 i = 0; i < cluster->count; i++)
+        from[i] = UNREACHED;
+    from[0] = queue[0] = 0;
+    for (u32 i = 0; i < end; i++) {
+        const struct cluster_insn *at = &cluster->at[queue[i]];
+        end = reach(from, queue, end, queue[i], at->next);
+        end = reach(from, queue, end, queue[i], at->target);
+        for (u32 way = at->way; way != CLUSTER_NO_WAY; way = cluster->way[way].other)
+            end = reach(from, queue, end, queue[i], cluster->way[way].to);
+    }
+}
+
+bool trace_path_to(const struct cluster *cluster, u32 to, struct path *path)
+{
+    static s16 from[CLUSTER_NODES];
+    u32 length = 1;
+    spread_out(cluster, from);
+    if (to >= cluster->count || from[to] == UNREACHED)
+        return false;
+    for (u32 i = to; i; i = (u32)from[i])
+        length++;
+    if (path->count + length > PATH_MAX)
+        return false;
+    u32 i = to;
+    for (u32 n = length; n-- > 0; i = (u32)from[i])
+        path->step[path->count + n] = (struct path_step){
+            .rip = cluster->at[i].rip, .port = (u16)cluster->at[i].page, .begins = n == 0};
+    path->count += length;
+    return true;
+}

@@ -38,6 +38,12 @@ u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *c
 /* How many exits taking that path would have been in another cluster, until the path first leaves it. */
 u32 trace_exits_in(const struct path *path, const struct cluster *cluster);
 
+/*
+ * Adds the steps from the entry to instruction `to` of a cluster that trace_form() made, the shortest way. False: there
+ * is no room, or no way; nothing was added.
+ */
+bool trace_path_to(const struct cluster *cluster, u32 to, struct path *path);
+
 /* How many paths from the entry there are, one behind the other. */
 u32 trace_paths(const struct path *path);
 

@@ -225,7 +225,10 @@ static void emit_later(struct translator *t)
         emit_bind(&t->e, l.from);
         switch (l.kind) {
         case LATER_LEAVE:
-            tr_leave_now(t, l.flags, l.rip);
+            if (l.side)
+                tr_leave_aside(t, l.index, l.flags, l.rip);
+            else
+                tr_leave_now(t, l.flags, l.rip);
             break;
         case LATER_LEAVE_HERE:
             tr_leave_here(t);
@@ -252,9 +255,11 @@ static void emit_later(struct translator *t)
 static u32 count_performed(const struct cluster *cluster)
 {
     u32 count = 0;
-    for (u32 i = 0; i < cluster->count; i++)
-        count += cluster->at[i].carry == CARRY_PERFORM || cluster->at[i].carry == CARRY_MEMORY ||
-                 cluster->at[i].carry == CARRY_STACK || cluster->at[i].carry == CARRY_PORT;
+    for (u32 i = 0; i < cluster->count; i++) {
+        u8 carry = cluster->at[i].carry;
+        count += carry == CARRY_PERFORM || carry == CARRY_MEMORY || carry == CARRY_STACK;
+        count += carry == CARRY_PORT ? 2 : 0; /* the console's port, and another one: at_any_port() */
+    }
     return count;
 }
 
@@ -299,6 +304,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
         .cluster = request->cluster,
         .avoided = (u64 *)room,
         .performed = (struct performed *)(room + request->head),
+        .performed_max = count_performed(request->cluster),
     };
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;

@@ -20,7 +20,10 @@ void tr_go(struct translator *t, u32 index, int to, u64 rip)
     tr_flags_to_slot(t);
     t->flags = FLAGS_IN_SLOT;
     if (to == CLUSTER_OUT) {
-        tr_later(t, LATER_LEAVE, emit_jump(&t->e))->rip = rip;
+        struct later *l = tr_later(t, LATER_LEAVE, emit_jump(&t->e));
+        l->rip = rip;
+        l->index = (u16)index;
+        l->side = true;
     } else if (to <= (int)index) {
         go_back(t, &t->cluster->at[index], to);
     } else {
@@ -34,7 +37,7 @@ void tr_go_on(struct translator *t, u32 index)
 {
     int next = t->cluster->at[index].next;
     if (next == CLUSTER_OUT && index + 1 == t->cluster->count)
-        tr_leave_now(t, t->flags, tr_rip_after(t, index));
+        tr_leave_aside(t, index, t->flags, tr_rip_after(t, index));
     else if (next != (int)index + 1)
         tr_go(t, index, next, tr_rip_after(t, index));
 }

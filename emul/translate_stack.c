@@ -58,6 +58,14 @@ static u32 last_way(const struct cluster *cluster, u32 first)
     return last;
 }
 
+static void leave_by(struct translator *t, u32 index, enum later_kind kind, struct fixup32 from)
+{
+    struct later *l = tr_later(t, kind, from);
+    l->rip = t->cluster->at[index].rip;
+    l->index = (u16)index;
+    l->side = true;
+}
+
 /*
  * What stands in the slot is compared with where the instruction went before; `act` comes between that and going there.
  * To anywhere else the cluster is left, in the way of `otherwise`.
@@ -73,7 +81,7 @@ static void go_by_slot(struct translator *t, u32 index, u32 slot, before_going *
             continue;
         u32 count = emit_slot_jump_unless(&t->e, slot, one->rip, unequal);
         for (u32 i = 0; way == last && i < count; i++)
-            tr_later(t, otherwise, unequal[i])->rip = cluster->at[index].rip;
+            leave_by(t, index, otherwise, unequal[i]);
         if (act)
             act(t, index);
         if (way != last || one->to != (int)index + 1)
@@ -84,7 +92,7 @@ static void go_by_slot(struct translator *t, u32 index, u32 slot, before_going *
             emit_bind(&t->e, unequal[i]);
         t->flags = flags;
     }
-    tr_later(t, otherwise, emit_jump(&t->e))->rip = cluster->at[index].rip;
+    leave_by(t, index, otherwise, emit_jump(&t->e));
 }
 
 /* ---- calls, returns, jumps ---- */

@@ -122,6 +122,14 @@ void tr_leave_now(struct translator *t, u32 flags, u64 rip)
     emit_slot_unary(e, SLOT_JUMP, in_vcpu ? end : SLOT(frame.end_flags));
 }
 
+/* Off the path that was recorded. */
+void tr_leave_aside(struct translator *t, u32 index, u32 flags, u64 rip)
+{
+    if (t->request->watch)
+        emit_slot32_set(&t->e, SLOT(frame.side), index + 1);
+    tr_leave_now(t, flags, rip);
+}
+
 struct later *tr_later(struct translator *t, enum later_kind kind, struct fixup32 from)
 {
     if (t->later_count == LATER_MAX) {
@@ -161,6 +169,10 @@ static u32 would_be_avoided(const struct translator *t, const struct cluster_ins
 void tr_perform(struct translator *t, u32 index, u32 flags)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
+    if (t->performed_count == t->performed_max) {
+        t->failed = true;
+        return;
+    }
     struct performed *p = &t->performed[t->performed_count++];
     *p = (struct performed){.insn = at->insn,
                             .rip = at->rip,

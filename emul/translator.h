@@ -41,6 +41,7 @@ struct later {
     u8 after;              /* LATER_REACH: what is expected when coming back */
     u8 scratch, line;      /* LATER_REACH */
     u16 index;             /* of the instruction */
+    bool side;             /* LATER_LEAVE: the guest goes where the cluster does not */
     u64 rip;               /* where the guest goes on when it is left */
     const u8 *back, *past; /* where the code comes back to: LATER_REACH, LATER_TIME */
 };
@@ -52,7 +53,7 @@ struct translator {
     u32 flags;  /* enum flags_at */
     u32 lines;  /* used */
     u32 rounds; /* of a strong loop between two looks at the time */
-    u32 performed_count, later_count, jump_count;
+    u32 performed_count, performed_max, later_count, jump_count;
     bool failed;
     bool dirties; /* some instruction may leave something in v->dirty */
     u64 *avoided;
@@ -103,6 +104,7 @@ void tr_perform(struct translator *t, u32 index, u32 flags);
 void tr_count(struct translator *t, const struct cluster_insn *at, u32 extension);
 void tr_count_avoided(struct translator *t, const struct cluster_insn *at);
 void tr_leave_here(struct translator *t);
+void tr_leave_aside(struct translator *t, u32 index, u32 flags, u64 rip);
 
 /* ---- instructions as they are: emul/translate_copy.c ---- */
 

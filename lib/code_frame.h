@@ -42,7 +42,8 @@ struct code_frame {
     u64 more_budget; /* in addition, where the guest takes no interrupts: until an NMI comes */
     u64 deadline;    /* TSC; an NMI sets it to 0 */
     u32 rounds, weak_rounds;
-    u32 left;                  /* perform: the cluster must be left */
+    u32 side; /* of code that is watched: at which instruction + 1 of its cluster it was left; 0: for another reason */
+    u32 left; /* perform: the cluster must be left */
     struct code_reach request; /* for reach */
     const void *performed;     /* for perform: struct performed */
     const u8 *plain_ports;     /* as in struct policy */

@@ -424,6 +424,17 @@ vmx_code_care_\name:
     call exit_finish
     jmp vmx_entry_check_\name
 
+    /* The code is watched: the same, with a look at where it left. */
+    .globl vmx_code_side_\name
+vmx_code_side_\name:
+    movq %rax, VCPU_RIP(%rsp)
+    orl $PART_RIP, VCPU_HAVE(%rsp)
+    orl $PART_RIP, VCPU_DIRTY(%rsp)
+    store_other_registers
+    leaq -CPU_VCPU(%rsp), %rdi
+    call exit_left
+    jmp vmx_entry_check_\name
+
     /* The VMCS has RIP and the flags; struct vcpu has not. */
     .globl vmx_code_again_\name
 vmx_code_again_\name:

@@ -139,6 +139,9 @@ static void run_translated(struct cpu *cpu)
         return;
     flush_ept(cpu);
     cpu->vcpu.dirty = 0;
+    const struct translation *running = cpu->vcpu.frame.running;
+    if (running->watched)
+        exit_site_ends(cpu, true);
     vmx_run(cpu->run, &cpu->vcpu);
 }
 
@@ -192,8 +195,15 @@ void exit_handle(struct cpu *cpu)
     prepare_entry(cpu);
 }
 
+void exit_left(struct cpu *cpu)
+{
+    exit_site_left(cpu);
+    prepare_entry(cpu);
+}
+
 void exit_finish(struct cpu *cpu)
 {
+    exit_site_ends(cpu, false);
     prepare_entry(cpu);
 }
 

@@ -13,6 +13,7 @@
 /* vmx/entry.S: where translated code leaves to. */
 extern const char vmx_code_end_timed[], vmx_code_end_plain[], vmx_code_care_timed[], vmx_code_care_plain[];
 extern const char vmx_code_end_dirty_timed[], vmx_code_end_dirty_plain[];
+extern const char vmx_code_side_timed[], vmx_code_side_plain[];
 extern const char vmx_exit_slow_timed[], vmx_exit_slow_plain[];
 extern const char vmx_check_ept_timed[], vmx_check_io_timed[], vmx_check_alone_timed[];
 extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_plain[];
@@ -34,7 +35,7 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
     }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
-    else if (made->walk_index == TC_NO_WALK)
+    else if (made->walk_index == TC_NO_WALK || made->watched)
         made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
     else
         made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;
@@ -51,6 +52,26 @@ void exit_site_check_fields(void)
         vmread(fields[i]);
 }
 
+void exit_site_ends(struct cpu *cpu, bool watched)
+{
+    struct code_frame *frame = &cpu->vcpu.frame;
+    frame->side = 0;
+    frame->end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain;
+    frame->end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain;
+    if (watched)
+        frame->end = frame->end_dirty = cpu->timed ? vmx_code_side_timed : vmx_code_side_plain;
+}
+
+void exit_site_left(struct cpu *cpu)
+{
+    u32 side = cpu->vcpu.frame.side;
+    exit_site_ends(cpu, false);
+    if (!side || cpu->attention)
+        return;
+    state_fetch_for_step(cpu);
+    site_left(&cpu->vcpu, cpu->sites, side - 1);
+}
+
 void exit_site_init(struct cpu *cpu, const struct site_options *options)
 {
     struct sites *sites = cpu->sites = &bootstrap_sites;
@@ -61,12 +82,9 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     sites->choose_check = choose_check;
     cpu->code_table = sites->tc.table;
     cpu->code_cr3 = CODE_CR3_NONE;
-    translated_init(&cpu->vcpu, &(struct code_frame){
-                                    .end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain,
-                                    .end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain,
-                                    .end_care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain,
-                                    .budget = options->budget,
-                                });
+    const char *care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain;
+    translated_init(&cpu->vcpu, &(struct code_frame){.end_care = care, .budget = options->budget});
+    exit_site_ends(cpu, false);
 }
 
 /* CR3 leads to a table in the guest's RAM: entry.S may look there. */
