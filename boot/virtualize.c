@@ -247,9 +247,13 @@ static u8 physical_address_bits(void)
 
 static enum cluster_flow flow_of(enum flow flow)
 {
-    if (flow == FLOW_STRAIGHT)
-        return CLUSTER_STRAIGHT;
-    return flow == FLOW_FORWARD ? CLUSTER_FORWARD : CLUSTER_LOOPS;
+    static const u8 flows[] = {
+        [FLOW_STRAIGHT] = CLUSTER_STRAIGHT,
+        [FLOW_FORWARD] = CLUSTER_FORWARD,
+        [FLOW_LOOPS] = CLUSTER_LOOPS,
+        [FLOW_TRACES] = CLUSTER_TRACES,
+    };
+    return (enum cluster_flow)flows[flow];
 }
 
 static void build_code_cache(struct boot *boot, struct cpu *cpu)

@@ -31,7 +31,7 @@ enum code_page_state {
 struct code_page {
     u64 page;       /* guest-physical address */
     u32 generation; /* of the work that counts; never goes back, so the slot may change its page */
-    u8 state;       /* enum code_page_state */
+    u32 state;      /* enum code_page_state; with `generation` one word, which vmx/entry.S compares */
     u8 patience;    /* how often CALM_BEFORE_TRUST is doubled */
     u16 writes;     /* WRITES_BEFORE_COMPARING counts them */
     u64 written;    /* the last of them: TSC */

@@ -33,30 +33,33 @@ void translations_drop(struct translations *t, struct translation *translation)
     translation->piece_size = 0;
 }
 
-static u32 same_bytes(const struct translation *t)
+/* The first run that has other bytes now; t->runs: none has. */
+static u32 different_run(const struct translation *t)
 {
-    u32 i = 0;
-    for (; i < t->length; i++) {
-        const volatile u8 *at = i < t->first ? t->bytes[0] + i : t->bytes[1] + (i - t->first);
-        if (*at != t->source[i])
-            break;
+    const u8 *source = t->source;
+    for (u32 i = 0; i < t->runs; i++) {
+        const struct tc_run *run = &t->run[i];
+        const volatile u8 *at = t->at[run->page].page + run->offset;
+        for (u32 n = 0; n < run->length; n++)
+            if (*at++ != *source++)
+                return i;
     }
-    return i;
+    return t->runs;
 }
 
 bool translation_same(const struct translation *translation)
 {
-    return same_bytes(translation) == translation->length;
+    return different_run(translation) == translation->runs;
 }
 
 bool translation_compare(struct translations *t, struct translation *translation)
 {
-    u32 same = same_bytes(translation);
-    if (same == translation->length) {
-        coherence_same(t->coherence, translation->page[0]);
+    u32 run = different_run(translation);
+    if (run == translation->runs) {
+        coherence_same(t->coherence, translation->at[0].held);
         return true;
     }
-    coherence_different(t->coherence, translation->page[same >= translation->first]);
+    coherence_different(t->coherence, translation->at[translation->run[run].page].held);
     t->counts.stale++;
     translations_drop(t, translation);
     return false;
@@ -131,36 +134,103 @@ static struct translation *place_for(struct translations *t, u64 rip)
     return cold;
 }
 
-static bool hold(struct translations *t, struct translation *one)
+static bool hold(struct translations *t, struct code_source *source)
 {
-    for (u32 i = 0; i < TC_PAGES; i++) {
-        one->page[i] = NULL;
-        if (i && one->first == one->length)
-            continue;
-        one->page[i] = coherence_hold(t->coherence, one->gpa[i]);
-        if (!one->page[i])
+    struct tc_page *at = source->at;
+    for (u32 i = 0; i < source->pages; i++) {
+        at[i].held = coherence_hold(t->coherence, at[i].gpa);
+        if (!at[i].held)
             return false;
-        one->generation[i] = one->page[i]->generation;
+        at[i].generation = at[i].held->generation;
     }
-    /* Holding the second may have taken the slot of the first. */
-    return one->page[0]->page == (one->gpa[0].at & PAGE_MASK);
+    /* Holding a later one may have taken the slot of an earlier one. */
+    for (u32 i = 0; i < source->pages; i++)
+        if (at[i].held->page != (at[i].gpa.at & PAGE_MASK))
+            return false;
+    return true;
 }
 
-struct translation *translations_publish(struct translations *t, const struct translation *made, u32 size, u32 entry)
+/* In a piece: counts, pages, words, runs, bytes. */
+#define HEAD_COUNTS (u32)(TC_KINDS * sizeof(u64))
+
+static u32 words_of(const struct code_source *source)
+{
+    return source->words + source->pages - 1 + 1; /* a generation for each page but the first; the end */
+}
+
+u32 translations_head(const struct code_source *source)
+{
+    u64 tables = source->pages * sizeof(struct tc_page) + words_of(source) * sizeof(struct tc_word) +
+                 source->runs * sizeof(struct tc_run);
+    return (u32)align_up(HEAD_COUNTS + tables + source->length, 16);
+}
+
+/* SPEC 5.1: entry.S looks at them, for the pages that it does not know itself. */
+static void write_words(const struct code_source *source, struct tc_word *word)
+{
+    memcpy(word, source->word, source->words * sizeof(*word));
+    word += source->words;
+    for (u32 i = 1; i < source->pages; i++)
+        *word++ = (struct tc_word){(const volatile u64 *)&source->at[i].held->generation,
+                                   source->at[i].generation | (u64)CODE_PAGE_READ_ONLY << 32};
+    *word = (struct tc_word){NULL, 0};
+}
+_Static_assert(offsetof(struct code_page, state) == offsetof(struct code_page, generation) + 4, "one word");
+
+static void write_head(struct translation *one, const struct code_source *source, u8 *piece)
+{
+    struct tc_page *at = (struct tc_page *)(piece + HEAD_COUNTS);
+    struct tc_word *word = (struct tc_word *)(at + source->pages);
+    struct tc_run *run = (struct tc_run *)(word + words_of(source));
+    u8 *bytes = (u8 *)(run + source->runs);
+    one->avoided = (u64 *)piece;
+    memset(one->avoided, 0, HEAD_COUNTS);
+    memcpy(at, source->at, source->pages * sizeof(*at));
+    write_words(source, word);
+    memcpy(run, source->run, source->runs * sizeof(*run));
+    memcpy(bytes, source->bytes, source->length);
+    one->at = at;
+    one->pages = (u8)source->pages;
+    one->held = at[0].held;
+    one->generation = at[0].generation;
+    one->word = word;
+    one->run = run;
+    one->runs = (u16)source->runs;
+    one->source = bytes;
+    one->source_length = (u16)source->length;
+}
+
+/* What was counted for the same site goes on. */
+static void inherit(struct translations *t, struct translation *place, const struct translation *made)
+{
+    if (place->rip != TC_EMPTY)
+        translations_drop(t, place);
+    struct translation before = *place;
+    *place = *made;
+    if (before.rip_offset != made->rip_offset || before.reason != made->reason)
+        return;
+    place->hits = place->inherited = place->checked_hits = before.hits;
+    place->spared = place->checked_spared = before.spared;
+    place->remade = before.remade;
+}
+
+struct translation *translations_publish(struct translations *t, const struct translation *made,
+                                         struct code_source *source, u32 size, u32 entry)
 {
     struct translation *place = place_for(t, made->rip);
     if (!place)
         return NULL;
-    if (place->rip != TC_EMPTY)
-        translations_drop(t, place);
-    *place = *made;
+    inherit(t, place, made);
     place->piece = t->next;
     place->piece_size = size;
-    place->avoided = (u64 *)(t->code + t->next);
     place->code = t->executable + t->next + entry;
     place->uses_to_compare = TC_COMPARE_AGAIN;
-    if (!hold(t, place) || same_bytes(place) != place->length) {
-        translations_drop(t, place);
+    bool held = hold(t, source);
+    if (held)
+        write_head(place, source, t->code + t->next);
+    if (!held || !translation_same(place)) {
+        place->piece_size = 0;
+        place->rip = TC_EMPTY;
         return NULL;
     }
     t->next += (u32)align_up(size, 64);
@@ -170,12 +240,11 @@ struct translation *translations_publish(struct translations *t, const struct tr
 
 struct translation *translations_place(struct translations *t, u64 rip)
 {
-    static struct code_page never_written = {.state = CODE_PAGE_READ_ONLY};
     struct translation *place = place_for(t, rip);
     if (!place || (place->rip == rip && !place->piece_size))
         return place;
     if (place->rip != TC_EMPTY)
         translations_drop(t, place);
-    *place = (struct translation){.rip = TC_EMPTY, .page = {&never_written}, .walk_index = TC_NO_WALK};
+    *place = (struct translation){.rip = TC_EMPTY, .walk_index = TC_NO_WALK};
     return place;
 }

@@ -15,17 +15,51 @@
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
-#define TC_CODE (256u << 10)
-#define TC_PIECE_MAX (8u << 10)
+#define TC_CODE (512u << 10)
+#define TC_PIECE_MAX (24u << 10)
 #define TC_PASS_OVER 8
-#define TC_PAGES 2
+#define TC_PAGES 8 /* of guest code, for one translation */
 #define TC_WALK 4
 #define TC_NO_WALK (~0u)
 
-#define TC_SOURCE_MAX 256 /* bytes of guest code that a translation stands for, at most */
+/* What a translation stands for, at most: bytes of guest code, in so many runs. */
+#define TC_SOURCE_MAX 1024
+#define TC_RUNS 96
 
 /* Supervisor code is compared on every so many uses (SPEC 5.3). */
 #define TC_COMPARE_AGAIN 64
+
+/* Guest code that stands in one piece in one page. */
+struct tc_run {
+    u8 page; /* index into `at` */
+    u16 offset, length;
+};
+
+/* A page that guest code of a translation is in. */
+struct tc_page {
+    struct code_page *held;
+    u32 generation; /* of *held, when it was made */
+    u64 rip;        /* of a byte in it that is code, as the guest's register would have it */
+    gpa_t gpa;      /* of that byte */
+    const u8 *page; /* where the page is */
+};
+
+/* What must be in memory for the translation to be used. */
+struct tc_word {
+    const volatile u64 *at; /* NULL: the end of a list */
+    u64 value;
+};
+#define TC_WORDS ((TC_PAGES - 1) * TC_WALK + 1)
+
+/* What one is made from: translations_publish() puts it into its piece. */
+struct code_source {
+    u32 pages, runs, length, words; /* `length` bytes in all */
+    struct tc_page at[TC_PAGES];    /* the first: the page of the instruction that exits */
+    struct tc_run run[TC_RUNS];
+    u8 bytes[TC_SOURCE_MAX]; /* of all runs, one behind the other */
+    /* Paging entries by which pages beyond the first are reached, where the walk to the first does not read them. */
+    struct tc_word word[TC_WORDS];
+};
 
 struct translation {
     /* vmx/entry.S reads these: within reach of one byte's displacement. */
@@ -36,12 +70,14 @@ struct translation {
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u64 quick;           /* uses by way of vmx/entry.S since they were last counted */
-    u32 uses_to_compare; /* counts down from TC_COMPARE_AGAIN */
-    u32 generation[TC_PAGES];
-    u32 walk_index;                   /* see `entry` */
-    u32 epoch;                        /* the owner's: of an answer, which stands for no code */
-    struct code_page *page[TC_PAGES]; /* the second: NULL if all is in one page */
+    u64 quick;                  /* uses by way of vmx/entry.S since they were last counted */
+    u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
+    u32 walk_index;             /* see `entry` */
+    u32 epoch;                  /* the owner's: of an answer, which stands for no code */
+    u32 uses_rsp;               /* v->gpr[RSP] must be there before it runs */
+    u32 generation;             /* as in at[0] */
+    struct code_page *held;     /* the same */
+    const struct tc_word *word; /* the further pages: their walks and generations */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
      * TC_NO_WALK: not so, or more is to be checked.
@@ -52,21 +88,29 @@ struct translation {
     /* What only slow ways and reports need */
     u32 cs_limit;                    /* outside 64-bit code */
     u64 rip_offset;                  /* `rip` less the base of CS */
-    bool needs_rsp;                  /* before it runs, v->gpr[RSP] must be there */
     bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
-    u8 behind;                       /* bytes of guest code before `rip` */
     u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
     u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
     u8 code_size;                    /* enum code_size */
-    u16 length, first;               /* bytes of guest code in all, and in the first page */
-    gpa_t gpa[TC_PAGES];             /* of the first byte in each page: the first is `behind` before `rip` */
-    const u8 *bytes[TC_PAGES];
+    u8 pages;
+    bool traced;                      /* formed from a path: emul/trace.h */
+    bool watched;                     /* its owner waits for the guest to leave its path */
+    bool roams;                       /* the instruction is at one register or port now, and at another one then */
+    u8 remade;                        /* how often, because it did not keep its promise */
+    u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */
+    u64 inherited;                    /* hits of those that were there for the same site before */
+    u64 checked_hits, checked_spared; /* when it was last held against its promise */
+    u16 length;                       /* of the instruction that exits */
+    u16 runs, source_length;
+    /* In its piece: */
+    const struct tc_page *at;
+    const struct tc_run *run;
+    const u8 *source;
     u64 spared;            /* exits, without those in `avoided` */
     u64 hits;              /* uses, without `quick` */
     u64 uses;              /* hits and quick when the ring came by */
     u32 piece, piece_size; /* place in the ring */
     u64 *avoided;          /* TC_KINDS counts of exits that its code spared; at the start of its piece */
-    u8 source[TC_SOURCE_MAX];
 };
 
 #define TC_KINDS 12
@@ -115,13 +159,19 @@ static inline bool translation_is_there(const struct translation *t)
 /* Whether its pages were not written since it was made. */
 static inline bool translation_is_fresh(const struct translation *t)
 {
-    return t->page[0]->generation == t->generation[0] && (!t->page[1] || t->page[1]->generation == t->generation[1]);
+    for (u32 i = 0; i < t->pages; i++)
+        if (t->at[i].held->generation != t->at[i].generation)
+            return false;
+    return true;
 }
 
 /* Whether whoever writes its pages does so unseen. */
 static inline bool translation_must_compare(const struct translation *t)
 {
-    return coherence_compares(t->page[0]) || (t->page[1] && coherence_compares(t->page[1]));
+    for (u32 i = 0; i < t->pages; i++)
+        if (coherence_compares(t->at[i].held))
+            return true;
+    return false;
 }
 
 /* Whether the guest's bytes are still those it was made from. */
@@ -153,11 +203,15 @@ static inline const void *translations_executable(const struct translations *t, 
  */
 struct translation *translations_place(struct translations *t, u64 rip);
 
+/* Bytes at the start of a piece that translations_publish() fills; a multiple of 16. */
+u32 translations_head(const struct code_source *source);
+
 /*
- * Makes the pages read-only, then compares the guest's bytes with `source` of *made (SPEC 5.2), and takes it into the
- * table. `made` has all but code, page, generation and piece; `size` bytes at translations_room() are its own, with
- * its code `entry` bytes into them. NULL: it cannot be kept.
+ * Makes the pages read-only, then compares the guest's bytes with *source (SPEC 5.2), and takes it into the table.
+ * `made` has all but code, piece and what comes from *source; `size` bytes at translations_room() are its
+ * own, with its code `entry` bytes into them, beyond translations_head(). NULL: it cannot be kept.
  */
-struct translation *translations_publish(struct translations *t, const struct translation *made, u32 size, u32 entry);
+struct translation *translations_publish(struct translations *t, const struct translation *made,
+                                         struct code_source *source, u32 size, u32 entry);
 
 #endif

@@ -11,6 +11,9 @@ enum kind {
     REGISTER, /* as PLAIN, but the interpreter performs it on memory */
     ADDRESS,  /* LEA */
     JUMP,
+    CALL,
+    RETURN,
+    STACK,
     PORT,
     PERFORM,
     KIND_MASK = 15,
@@ -40,7 +43,9 @@ static const u8 kinds[OP_COUNT] = {
     [OP_LZCNT... OP_CMOVCC] = PLAIN,
     [OP_JCC... OP_JMP] = JUMP,
     [OP_LOOP... OP_JCXZ] = JUMP,
-    [OP_PUSH... OP_POP] = PERFORM + ACCESS,
+    [OP_PUSH... OP_POP] = STACK + ACCESS,
+    [OP_CALL] = CALL + ACCESS,
+    [OP_RET] = RETURN + ACCESS,
     [OP_PUSHF... OP_POPF] = PERFORM + ACCESS,
     [OP_LEAVE] = PERFORM + ACCESS,
     [OP_CBW... OP_CMC] = NOTHING,
@@ -67,24 +72,64 @@ static enum carry carry_debug(const struct insn *insn)
     return number > 7 || number == 4 || number == 5 || names_rsp(&insn->operand[!from]) ? CARRY_NOT : CARRY_DEBUG;
 }
 
-/* Outside 64-bit code, and in FS and GS, an address needs its segment. */
+/* Outside 64-bit code an address needs its segment. */
 static enum carry carry_memory(const struct insn *insn)
 {
     bool one_operand_multiply = insn->op == OP_IMUL && insn->operand[1].kind == OPERAND_NONE;
     /* The bit may be far from the operand. */
     bool bit_in_register = insn->op >= OP_BT && insn->op <= OP_BTC && insn->operand[1].kind == OPERAND_GPR;
-    bool segment = insn->memory.segment == SEG_FS || insn->memory.segment == SEG_GS;
 
-    return insn->code_size == CODE_64 && !segment && (insn->flags & (INSN_MODRM | INSN_LOCK)) == INSN_MODRM &&
+    return insn->code_size == CODE_64 && (insn->flags & (INSN_MODRM | INSN_LOCK)) == INSN_MODRM &&
                    !one_operand_multiply && !bit_in_register
                ? CARRY_MEMORY
                : CARRY_PERFORM;
+}
+
+/* Whether what ModRM.r/m names is the first operand, of an ALU operation, TEST or MOV that is no byte's. */
+static bool writes_rm(const struct insn *insn)
+{
+    switch (insn->opcode) {
+    case 0x81:
+    case 0x83:
+    case 0x85:
+    case 0x89:
+    case 0xc7:
+    case 0xf7:
+        return true;
+    default:
+        return insn->opcode < 0x40 && (insn->opcode & 7) == 1;
+    }
+}
+
+/* 64-bit ALU operations and MOV with RSP in place of a memory operand: on what holds the guest's RSP. */
+static bool on_rsp(const struct insn *insn)
+{
+    bool alu = insn->op <= OP_CMP || insn->op == OP_TEST || insn->op == OP_MOV;
+    bool plain = insn->operand[1].kind == OPERAND_GPR || insn->operand[1].kind == OPERAND_IMMEDIATE;
+
+    return alu && plain && insn->map == 0 && writes_rm(insn) && insn->code_size == CODE_64 &&
+           insn->operand[0].size == 8 && insn->modrm >= 0xc0 && names_rsp(&insn->operand[0]) &&
+           !names_rsp(&insn->operand[1]) && !(insn->flags & INSN_LOCK);
+}
+
+/* MOV from RSP to another register; LEA of a place above it. */
+static bool from_rsp(const struct insn *insn)
+{
+    bool to = insn->operand[0].kind == OPERAND_GPR && !names_rsp(&insn->operand[0]);
+
+    if (insn->code_size != CODE_64 || insn->operand[0].size != 8 || !to)
+        return false;
+    if (insn->op == OP_LEA)
+        return insn->memory.base == RSP && insn->memory.index == REG_NONE && insn->address_size == 8;
+    return insn->op == OP_MOV && names_rsp(&insn->operand[1]);
 }
 
 static enum carry carry_operands(const struct insn *insn)
 {
     enum carry carry = CARRY_REGISTERS;
 
+    if (on_rsp(insn) || from_rsp(insn))
+        return CARRY_RSP;
     for (u32 i = 0; i < COUNT_OF(insn->operand); i++) {
         const struct operand *operand = &insn->operand[i];
         switch (operand->kind) {
@@ -115,8 +160,29 @@ static enum carry carry_operands(const struct insn *insn)
 
 static enum carry carry_address(const struct insn *insn)
 {
+    if (from_rsp(insn))
+        return CARRY_RSP;
     return insn->address_size == 2 || insn->memory.base == RSP || names_rsp(&insn->operand[0]) ? CARRY_PERFORM
                                                                                                : CARRY_REGISTERS;
+}
+
+/* Calls and computed jumps: by a register or direct. */
+static enum carry carry_computed(const struct insn *insn, enum carry carry)
+{
+    const struct operand *operand = &insn->operand[0];
+    bool simple = operand->kind == OPERAND_RELATIVE || (operand->kind == OPERAND_GPR && operand->reg != RSP);
+
+    return simple && insn->code_size == CODE_64 && insn->operand_size == 8 ? carry : CARRY_PERFORM;
+}
+
+static enum carry carry_stack(const struct insn *insn)
+{
+    const struct operand *operand = &insn->operand[0];
+
+    if (operand->kind == OPERAND_SEGMENT && insn->op == OP_POP) /* loads it */
+        return CARRY_NOT;
+    bool simple = operand->kind == OPERAND_IMMEDIATE || (operand->kind == OPERAND_GPR && operand->reg != RSP);
+    return simple && insn->code_size == CODE_64 && insn->operand_size == 8 ? CARRY_STACK : CARRY_PERFORM;
 }
 
 enum carry cluster_carry(const struct insn *insn)
@@ -134,11 +200,18 @@ enum carry cluster_carry(const struct insn *insn)
     case ADDRESS:
         return carry_address(insn);
     case JUMP:
-        return insn->operand[0].kind == OPERAND_RELATIVE ? CARRY_JUMP : CARRY_NOT;
+        return insn->operand[0].kind == OPERAND_RELATIVE ? CARRY_JUMP : carry_computed(insn, CARRY_COMPUTED);
+    case CALL:
+        return carry_computed(insn, CARRY_CALL);
+    case RETURN:
+        return insn->code_size == CODE_64 && insn->operand_size == 8 && insn->opcode == 0xc3 ? CARRY_RET
+                                                                                             : CARRY_PERFORM;
+    case STACK:
+        return carry_stack(insn);
     case PORT:
         return CARRY_PORT;
-    case PERFORM: /* POP into a segment register loads it */
-        return insn->op == OP_POP && insn->operand[0].kind == OPERAND_SEGMENT ? CARRY_NOT : CARRY_PERFORM;
+    case PERFORM:
+        return CARRY_PERFORM;
     default:
         return CARRY_NOT;
     }

@@ -6,8 +6,7 @@
  */
 #include "emul/cluster.h"
 
-#include "emul/flags.h"
-#include "emul/interp_io.h"
+#include "emul/assess.h"
 #include "lib/string.h"
 
 _Static_assert(CLUSTER_MAX <= 64, "a set of instructions is a word");
@@ -25,177 +24,22 @@ struct forming {
     enum cluster_why why; /* the look ahead ended */
 };
 
-/* ---- one instruction ---- */
-
-static u64 linear(const struct forming *f, u64 rip)
-{
-    u64 at = f->request->cs_base + rip;
-    return f->request->code_size == CODE_64 ? at : (u32)at;
-}
-
-static bool is_port(const struct insn *insn)
-{
-    return insn->op >= OP_INS && insn->op <= OP_OUT;
-}
-_Static_assert(OP_OUTS == OP_INS + 1 && OP_IN == OP_INS + 2 && OP_OUT == OP_INS + 3, "is_port()");
+/* ---- looking ahead ---- */
 
 static bool is_entry(const struct forming *f, const struct cluster_insn *at)
 {
     return at->rip == f->request->rip;
 }
 
-/* What it exited on before. */
-static struct track_cause cause_of(const struct forming *f, const struct cluster_insn *at)
-{
-    if (is_entry(f, at) && f->request->cause.kind != TRACK_NONE)
-        return f->request->cause;
-    if (!f->request->tracker)
-        return (struct track_cause){TRACK_NONE, 0};
-    return tracker_predict(f->request->tracker, linear(f, at->rip));
-}
-
-static void exits_at_page(const struct forming *f, struct cluster_insn *at, u64 page)
-{
-    at->role = ROLE_WEAK;
-    at->page = page & PAGE_MASK;
-    at->would = policy_is_apic(f->request->policy, page) ? WOULD_APIC : WOULD_MMIO;
-}
-
-static void exits_at_port(struct cluster_insn *at, u32 port)
-{
-    at->role = ROLE_STRONG;
-    at->page = port;
-    at->would = at->insn.op == OP_INS || at->insn.op == OP_IN ? WOULD_IO_IN : WOULD_IO_OUT;
-}
-
-/* The rules are sorted, disjoint, and none of them is PASS. */
-static bool all_ports_trapped(const struct policy *policy)
-{
-    u32 next = 0;
-
-    for (u32 i = 0; i < policy->port_rule_count && policy->ports[i].first == next; i++)
-        next = policy->ports[i].last + 1u;
-    return next > 0xffff;
-}
-
-/*
- * Whether a guard has nothing to say to this access. It lets pass a dword at the PCI address, though that covers the
- * reset control (guard_port_write()); of what is read it changes PM1_STS only, in the high byte (guard_port_read()).
- */
-static bool guard_passes(const struct guard_config *guards, const struct insn *insn, u32 port)
-{
-    u32 size = io_size(insn);
-
-    if (insn->op == OP_OUT)
-        return port == PORT_PCI_ADDRESS && size == 4;
-    return insn->op == OP_IN && guards && guards->pm1a_status + 1 - port >= size &&
-           guards->pm1b_status + 1 - port >= size;
-}
-
-/* False: whether it exits is not known, so it cannot be carried. */
-static bool assess_port(const struct forming *f, struct cluster_insn *at, struct track_cause cause)
-{
-    const struct policy *policy = f->request->policy;
-    bool given = at->insn.opcode >= 0xe4 && at->insn.opcode <= 0xe7;
-    u32 port = given ? (u8)at->insn.immediate : (u16)cause.where;
-
-    if (given || cause.kind == TRACK_PORT) {
-        enum verdict verdict = policy_port(policy, (u16)port, io_size(&at->insn));
-        if (verdict != PASS) {
-            exits_at_port(at, port);
-            if (verdict == DENY || (verdict == GUARD && !guard_passes(f->request->guards, &at->insn, port)))
-                at->carry = CARRY_PERFORM;
-            return true;
-        }
-        if (given)
-            return true;
-    }
-    if (!all_ports_trapped(policy))
-        return false;
-    exits_at_port(at, CLUSTER_PORT_UNKNOWN);
-    at->carry = CARRY_PERFORM;
-    return true;
-}
-
-/* Of the instruction that exited the processor has checked the permission; of others nobody has. */
-static bool port_is_allowed(const struct forming *f, const struct cluster_insn *at)
-{
-    return is_entry(f, at) || f->request->ports_free;
-}
-
-/*
- * MOV DR is #GP but for CPL 0. What writes DR6 or DR7 may have to be left to an exit for its value: one that is entered
- * at would exit for ever.
- */
-static bool debug_is_allowed(const struct forming *f, const struct cluster_insn *at)
-{
-    const struct operand *to = &at->insn.operand[0];
-    return !f->request->user && !(is_entry(f, at) && to->kind == OPERAND_DR && to->reg >= 6);
-}
-
-/* A target beyond the limit of CS, or not canonical, is #GP at the jump. */
-static bool target_is_allowed(const struct forming *f, const struct cluster_insn *at)
-{
-    u64 target = (at->rip + at->insn.length + (u64)at->insn.immediate) & size_mask(at->insn.operand_size);
-    if (f->request->code_size == CODE_64)
-        return !((target ^ at->rip) >> 47);
-    return !f->request->cs_limit || target <= f->request->cs_limit;
-}
-
-/* Sets the role. Returns WHY_END, or why it cannot be carried after all. */
-static enum cluster_why assess(const struct forming *f, struct cluster_insn *at)
-{
-    const struct cluster_request *request = f->request;
-    struct track_cause cause = cause_of(f, at);
-
-    at->carry = (u8)cluster_carry(&at->insn);
-    bool page = cause.kind == TRACK_PAGE && cluster_accesses(&at->insn);
-    if (page)
-        exits_at_page(f, at, cause.where);
-    if (is_port(&at->insn) && (!port_is_allowed(f, at) || (!page && !assess_port(f, at, cause)))) {
-        at->carry = CARRY_NOT;
-        return WHY_GUARD;
-    }
-    if (at->carry == CARRY_DEBUG && !debug_is_allowed(f, at))
-        at->carry = CARRY_NOT;
-    if (at->carry == CARRY_JUMP && !target_is_allowed(f, at))
-        at->carry = CARRY_NOT;
-    if (at->carry == CARRY_DEBUG && request->policy->dr) {
-        at->role = ROLE_STRONG;
-        at->would = WOULD_DR;
-    }
-    if (at->insn.op == OP_RDTSC && request->policy->tsc)
-        at->carry = CARRY_NOT;
-    if (at->carry != CARRY_NOT)
-        return WHY_END;
-    return at->insn.op == OP_CALL || at->insn.op == OP_RET || at->insn.op == OP_JMP ? WHY_CALL : WHY_INSTRUCTION;
-}
-
-/* ---- looking ahead ---- */
-
-/* Where a direct jump leads. */
-static u64 target_rip(const struct cluster_insn *at)
-{
-    return (at->rip + at->insn.length + (u64)at->insn.immediate) & size_mask(at->insn.operand_size);
-}
-
-static bool is_conditional(const struct cluster_insn *at)
-{
-    return at->insn.op != OP_JMP;
-}
-
 /* The instruction at `rip`. Returns WHY_END, or why the look ahead ends before it. */
 static enum cluster_why look_at(struct forming *f, struct cluster_insn *at, u64 rip)
 {
-    const struct cluster_request *request = f->request;
-
-    *at = (struct cluster_insn){.rip = rip, .target = CLUSTER_OUT};
-    if ((rip & ~size_mask(request->code_size)) || !request->fetch(request->context, rip, &at->insn)) {
-        at->insn = (struct insn){.op = OP_OTHER};
-        return WHY_FETCH;
-    }
-    u64 first = linear(f, f->start) >> PAGE_SHIFT, last = linear(f, rip + at->insn.length - 1) >> PAGE_SHIFT;
-    return last - first > 1 ? WHY_PAGES : assess(f, at);
+    enum cluster_why why = assess_fetch(f->request, at, rip);
+    if (why != WHY_END)
+        return why;
+    u64 first = assess_linear(f->request, f->start) >> PAGE_SHIFT;
+    u64 last = assess_linear(f->request, rip + at->insn.length - 1) >> PAGE_SHIFT;
+    return last - first > 1 ? WHY_PAGES : assess(f->request, at, is_entry(f, at), ASSESS_NO_PORT);
 }
 
 /* An instruction that can be carried joins the sets. */
@@ -235,8 +79,8 @@ static void look_ahead(struct forming *f, u32 max)
         rip += at->insn.length;
         if (at->carry != CARRY_JUMP)
             continue;
-        furthest = max_u64(furthest, target_rip(at));
-        if (!is_conditional(at) && (furthest < rip || f->request->flow == CLUSTER_STRAIGHT)) {
+        furthest = max_u64(furthest, assess_target(at));
+        if (!assess_conditional(at) && (furthest < rip || f->request->flow == CLUSTER_STRAIGHT)) {
             f->seen++;
             return;
         }
@@ -248,8 +92,8 @@ static void aim(struct forming *f)
 {
     for (u32 i = 0; i < f->seen; i++)
         for (u32 to = 0; f->at[i].carry == CARRY_JUMP && to < f->seen; to++)
-            if (f->at[to].rip == target_rip(&f->at[i]))
-                f->at[i].target = (s8)to;
+            if (f->at[to].rip == assess_target(&f->at[i]))
+                f->at[i].target = (s16)to;
 }
 
 /* ---- how far it goes ---- */
@@ -279,21 +123,17 @@ static u64 spread(const struct forming *f, u32 from, u64 through, u32 end, enum 
             int target = followed(f, i, end, flow);
             if (target >= 0)
                 reached |= BIT(target);
-            if ((f->jumps & BIT(i)) == 0 || is_conditional(&f->at[i]))
+            if ((f->jumps & BIT(i)) == 0 || assess_conditional(&f->at[i]))
                 reached |= i + 1 < end ? BIT(i + 1) : 0;
         }
     } while (reached != before);
     return reached;
 }
 
-/*
- * The entry's port permission the processor has checked, once; and one that the interpreter performs may not complete
- * the first time, when it counts as the exit.
- */
 static bool comes_once(const struct forming *f)
 {
     const struct cluster_insn *at = &f->at[f->entry];
-    return (is_port(&at->insn) && !f->request->ports_free) || at->carry == CARRY_PERFORM;
+    return assess_comes_once(f->request, at);
 }
 
 /* Whether a jump back is to be followed (SPEC 6.4): whichever way a round takes, something exits in it. */
@@ -345,7 +185,7 @@ static enum cluster_why reason(struct forming *f, u32 count)
     u32 last = 63 - (u32)__builtin_clzll(f->reached); /* beyond it nothing is reached */
     if (extent(f, f->end, CLUSTER_LOOPS) > count)
         return WHY_JUMP;
-    if ((f->jumps & BIT(last)) && !is_conditional(&f->at[last]))
+    if ((f->jumps & BIT(last)) && !assess_conditional(&f->at[last]))
         return followed(f, last, f->end, flow) < 0 ? WHY_JUMP : WHY_COMPLETE;
     return f->why == WHY_LIMIT && count < f->seen ? WHY_COMPLETE : f->why;
 }
@@ -356,7 +196,7 @@ static void settle_jump(struct forming *f, u32 i, u32 count)
     struct cluster_insn *at = &f->at[i];
     int target = followed(f, i, count, f->request->flow);
 
-    at->target = (s8)target;
+    at->target = (s16)target;
     if (target < 0)
         return;
     f->at[target].joins = true;
@@ -401,7 +241,7 @@ static u64 head_of_loop(struct forming *f)
     u64 exit = f->request->rip, start = exit, jumps = f->reached & f->jumps;
 
     for (u32 i = 0; i < f->seen && f->request->flow >= CLUSTER_LOOPS && f->request->max > 1; i++) {
-        u64 target = target_rip(&f->at[i]);
+        u64 target = assess_target(&f->at[i]);
         if (jumps >> i & 1 && target < start && exit - target <= CLUSTER_BEFORE_BYTES && leads_to_exit(f, target))
             start = target;
     }
@@ -438,9 +278,12 @@ void cluster_form(const struct cluster_request *request, struct cluster *cluster
     cluster->exiting = 0;
     for (u32 i = 0; i < count; i++) {
         cluster->exiting += cluster->at[i].role != ROLE_FILLER;
+        cluster->at[i].next = i + 1 < count ? (s16)(i + 1) : CLUSTER_OUT;
         settle_jump(&f, i, count);
     }
     cluster->at[f.entry].joins |= f.entry > 0;
+    cluster->traced = false;
+    cluster->ways = 0;
 }
 
 const char *cluster_why_text(enum cluster_why why)
@@ -457,7 +300,8 @@ const char *cluster_why_text(enum cluster_why why)
                        "alone it would be performed as before\0"
                        "no machine code for it\0"
                        "its code changes all the time\0"
-                       "answered as the last time";
+                       "answered as the last time\0"
+                       "as far as the path was seen";
 
     for (u32 i = 0; i < why && i < WHY_END - 1; i++)
         text += strlen(text) + 1;

@@ -12,10 +12,13 @@
 #include "emul/policy.h"
 
 #define CLUSTER_MAX 64       /* instructions looked at: the upper limit of cluster-max= */
+#define CLUSTER_NODES 192    /* the upper limit of those in a cluster: of a trace */
 #define CLUSTER_GAP_MEMORY 4 /* accesses of gap fillers between two exiting instructions (SPEC 6.1) */
 /* How far before the instruction that exited the head of a loop may be (SPEC 6.7). */
 #define CLUSTER_BEFORE_BYTES 96
 #define CLUSTER_BEFORE 24
+/* Pages of code that a trace is in. */
+#define CLUSTER_TRACE_PAGES 8
 #define CLUSTER_OUT (-1) /* a jump's target outside the cluster */
 
 /* What an instruction is to a cluster (SPEC 6.1). */
@@ -33,7 +36,12 @@ enum carry {
     CARRY_JUMP,      /* direct JMP, Jcc, LOOP*, JCXZ */
     CARRY_PORT,      /* IN, OUT */
     CARRY_DEBUG,     /* MOV to and from DR */
-    CARRY_PERFORM,   /* performed by the interpreter between two pieces of machine code: exact, not fast */
+    CARRY_RSP,       /* an ALU operation or MOV on RSP, MOV or LEA from it: 64-bit code */
+    CARRY_STACK,     /* PUSH and POP of a register, or of an immediate: 64-bit code */
+    CARRY_CALL,      /* near CALL, direct or by a register; RET; JMP by a register: 64-bit code */
+    CARRY_RET,
+    CARRY_COMPUTED,
+    CARRY_PERFORM, /* performed by the interpreter between two pieces of machine code: exact, not fast */
 };
 
 /* Which kind of exit an instruction of ROLE_STRONG or ROLE_WEAK would be. */
@@ -46,11 +54,22 @@ struct cluster_insn {
     u8 role;    /* enum cluster_role */
     u8 carry;   /* enum carry */
     u8 would;   /* enum would_exit */
-    s8 target;  /* CARRY_JUMP: index of the instruction it leads to when taken, or CLUSTER_OUT */
-    bool loops; /* CARRY_JUMP: an enabled backedge: the time is checked there, and the rounds if `weak` */
+    s16 next;   /* index of the instruction that follows where no jump is taken, or CLUSTER_OUT */
+    s16 target; /* of a jump or direct call: index of the one it leads to when taken, or CLUSTER_OUT */
+    u16 way;    /* of RET and what is computed: index into cluster.way, CLUSTER_NO_WAY: none is followed */
+    bool loops; /* `target` is an enabled backedge: the time is checked there, and the rounds if `weak` */
     bool weak;  /* of such: nothing in the loop exits strongly, so it is left after CLUSTER_WEAK_ROUNDS */
     bool joins; /* some jump of the cluster leads here, or it is entered here with instructions before it */
 };
+
+/* Where an instruction that computes its target went. */
+struct cluster_way {
+    u64 rip;
+    s16 to;    /* index of the instruction there */
+    u16 other; /* another such, or CLUSTER_NO_WAY */
+};
+#define CLUSTER_WAYS 64
+#define CLUSTER_NO_WAY CLUSTER_WAYS
 
 /* Of WOULD_IO_*, carried by CARRY_PERFORM: DX at an instruction that was not seen to exit, where all ports are trapped.
  */
@@ -73,6 +92,7 @@ enum cluster_why {
     WHY_CODE,        /* emul/site.c: emul/translate.h refused */
     WHY_CHANGES,     /* emul/site.c: its translations are lost before they pay */
     WHY_ANSWERED,    /* vmx/answers.h */
+    WHY_PATH,        /* emul/trace.h: the path that was recorded ends */
     WHY_END
 };
 
@@ -82,12 +102,17 @@ struct cluster {
     enum code_size code_size;
     enum cluster_why why;
     u16 stopper; /* enum op: WHY_INSTRUCTION */
-    struct cluster_insn at[CLUSTER_MAX];
+    bool traced; /* by emul/trace.h: `next` is not the one behind it, and the same instruction may be there twice */
+    u32 ways;
+    struct cluster_insn at[CLUSTER_NODES];
+    struct cluster_way way[CLUSTER_WAYS];
     u32 entry; /* the one that exited; those before it are reached by an enabled backedge */
 };
 
 /* SPEC 6.4: `flow=`. FLOW of a later rung includes the earlier ones. */
-enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS, CLUSTER_FLOW_END };
+enum cluster_flow { CLUSTER_STRAIGHT, CLUSTER_FORWARD, CLUSTER_LOOPS, CLUSTER_TRACES, CLUSTER_FLOW_END };
+
+struct path;
 
 struct cluster_request {
     u64 rip; /* of the instruction that exited */
@@ -103,8 +128,10 @@ struct cluster_request {
     /* The instruction at `rip`, decoded for code_size. False: it cannot be read or decoded. */
     bool (*fetch)(void *context, u64 rip, struct insn *insn);
     void *context;
-    u32 cs_limit; /* outside 64-bit code: where jumps may lead; 0: anywhere */
-    u64 cs_base;  /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */
+    u32 cs_limit;            /* outside 64-bit code: where jumps may lead; 0: anywhere */
+    const struct path *path; /* emul/trace.h; NULL: calls, returns and computed jumps end the cluster */
+    u64 cs_base;             /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */
+    bool console;            /* characters written to policy->console_data need no more than struct console_line asks */
     /* Where reads are looked at among the ports of verdict GUARD; NULL: everywhere. */
     const struct guard_config *guards;
 };

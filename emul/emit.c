@@ -8,30 +8,44 @@
 #define REX_X(reg) ((reg) != REG_NONE && (reg) >= 8 ? 2u : 0u)
 #define REX_B(reg) ((reg) != REG_NONE && (reg) >= 8 ? 1u : 0u)
 
+/* Room for `count` more. */
+static inline u8 *take(struct emitter *e, u32 count)
+{
+    u8 *at = e->at;
+    if ((u64)(e->end - at) < count) {
+        e->full = true;
+        return NULL;
+    }
+    e->at = at + count;
+    return at;
+}
+
 void emit_bytes(struct emitter *e, const void *bytes, u32 count)
 {
-    if ((u64)(e->end - e->at) < count) {
-        e->full = true;
-        return;
-    }
-    memcpy(e->at, bytes, count);
-    e->at += count;
+    u8 *at = take(e, count);
+    if (at)
+        memcpy(at, bytes, count);
 }
 
 void emit8(struct emitter *e, u32 byte)
 {
-    u8 value = (u8)byte;
-    emit_bytes(e, &value, 1);
+    u8 *at = take(e, 1);
+    if (at)
+        *at = (u8)byte;
 }
 
 void emit16(struct emitter *e, u32 value)
 {
-    emit_bytes(e, &value, 2);
+    emit8(e, value);
+    emit8(e, value >> 8);
 }
 
 void emit32(struct emitter *e, u64 value)
 {
-    emit_bytes(e, &value, 4);
+    u32 low = (u32)value;
+    u8 *at = take(e, 4);
+    if (at)
+        __builtin_memcpy(at, &low, 4);
 }
 
 static bool fits8(u64 value)
@@ -90,10 +104,83 @@ void emit_slot32_compare(struct emitter *e, u32 slot, u32 value)
     emit32(e, value);
 }
 
+void emit_slot32_or(struct emitter *e, u32 slot, u32 value)
+{
+    emit8(e, 0x81);
+    emit_base(e, 1, RSP, slot);
+    emit32(e, value);
+}
+
+void emit_slot32_test(struct emitter *e, u32 slot, u32 value)
+{
+    emit8(e, 0xf7);
+    emit_base(e, 0, RSP, slot);
+    emit32(e, value);
+}
+
 void emit_slot32_decrement(struct emitter *e, u32 slot)
 {
     emit8(e, 0xff);
     emit_base(e, 1, RSP, slot);
+}
+
+void emit_slot_add8(struct emitter *e, u32 slot, s32 value)
+{
+    emit8(e, REX_W);
+    emit8(e, 0x83);
+    emit_base(e, 0, RSP, slot);
+    emit8(e, (u32)value);
+}
+
+void emit_add8(struct emitter *e, u32 reg, s32 value)
+{
+    emit8(e, REX_W);
+    emit8(e, 0x83);
+    emit8(e, 0xc0 | reg);
+    emit8(e, (u32)value);
+}
+
+void emit_store_constant(struct emitter *e, u32 base, u64 value)
+{
+    bool sign = fits32(value);
+    if (sign)
+        emit8(e, REX_W);
+    emit8(e, 0xc7);
+    emit_base(e, 0, base, 0);
+    emit32(e, value);
+    if (sign)
+        return;
+    emit8(e, 0xc7);
+    emit_base(e, 0, base, 4);
+    emit32(e, value >> 32);
+}
+
+void emit_load(struct emitter *e, u32 reg, u32 base)
+{
+    emit8(e, REX_W | REX_R(reg));
+    emit8(e, 0x8b);
+    emit_base(e, reg, base, 0);
+}
+
+void emit_store(struct emitter *e, u32 reg, u32 base)
+{
+    emit8(e, REX_W | REX_R(reg));
+    emit8(e, 0x89);
+    emit_base(e, reg, base, 0);
+}
+
+u32 emit_slot_jump_unless(struct emitter *e, u32 slot, u64 value, struct fixup32 unequal[2])
+{
+    bool sign = fits32(value);
+    if (sign)
+        emit8(e, REX_W);
+    emit_slot32_compare(e, slot, (u32)value);
+    unequal[0] = emit_jcc(e, CC_NE);
+    if (sign)
+        return 1;
+    emit_slot32_compare(e, slot + 4, (u32)(value >> 32));
+    unequal[1] = emit_jcc(e, CC_NE);
+    return 2;
 }
 
 void emit_constant(struct emitter *e, u32 reg, u64 value)

@@ -35,12 +35,25 @@ void emit_bytes(struct emitter *e, const void *bytes, u32 count);
 
 void emit_slot(struct emitter *e, enum slot_op op, u32 reg, u32 slot);
 void emit_slot_unary(struct emitter *e, enum slot_unary op, u32 slot);
-/* The low 32 bits of a slot: MOV, CMP, TEST with an immediate; DEC. */
+/* The low 32 bits of a slot: MOV, CMP, OR, TEST with an immediate; DEC. */
 void emit_slot32_set(struct emitter *e, u32 slot, u32 value);
 void emit_slot32_compare(struct emitter *e, u32 slot, u32 value);
 void emit_slot32_decrement(struct emitter *e, u32 slot);
+void emit_slot32_or(struct emitter *e, u32 slot, u32 value);
+void emit_slot32_test(struct emitter *e, u32 slot, u32 value);
 /* All 64 bits of a slot, from a value that is sign-extended from 32. */
 void emit_slot_set(struct emitter *e, u32 slot, u64 value);
+
+/* ADD of a signed byte to a slot, or to a register of the low eight. */
+void emit_slot_add8(struct emitter *e, u32 slot, s32 value);
+void emit_add8(struct emitter *e, u32 reg, s32 value);
+/* MOV [base], value; 64 bits, in two halves where it is not sign-extended from 32. `base` is one of the low eight. */
+void emit_store_constant(struct emitter *e, u32 base, u64 value);
+/* MOV from [base] to a register, and from a register. */
+void emit_load(struct emitter *e, u32 reg, u32 base);
+void emit_store(struct emitter *e, u32 reg, u32 base);
+/* CMP slot, value: 64 bits. *other gets a second jump, where one is needed; returns how many are. */
+u32 emit_slot_jump_unless(struct emitter *e, u32 slot, u64 value, struct fixup32 unequal[2]);
 
 /* MOV reg, value: the shortest. */
 void emit_constant(struct emitter *e, u32 reg, u64 value);

@@ -18,6 +18,7 @@ void vcpu_offsets(void)
     OFFSET(VCPU_RCX, gpr[RCX]);
     OFFSET(VCPU_RDX, gpr[RDX]);
     OFFSET(VCPU_RBX, gpr[RBX]);
+    OFFSET(VCPU_RSP, gpr[RSP]);
     OFFSET(VCPU_RBP, gpr[RBP]);
     OFFSET(VCPU_RSI, gpr[RSI]);
     OFFSET(VCPU_RDI, gpr[RDI]);
@@ -51,7 +52,8 @@ void vcpu_offsets(void)
     TRANSLATION(uses_to_compare, USES_TO_COMPARE);
     TRANSLATION(generation, GENERATION);
     TRANSLATION(walk_index, WALK_INDEX);
-    TRANSLATION(page, PAGE);
+    TRANSLATION(held, PAGE);
+    TRANSLATION(word, WORD);
     TRANSLATION(value, VALUE);
     TRANSLATION(epoch, EPOCH);
     TRANSLATION(entry, ENTRY);
@@ -65,4 +67,5 @@ void vcpu_offsets(void)
     CONSTANT(PAGE_READ_ONLY, CODE_PAGE_READ_ONLY);
     CONSTANT(PART_RFLAGS, PART_RFLAGS);
     CONSTANT(PART_RIP, PART_RIP);
+    CONSTANT(PART_RSP, PART_RSP);
 }

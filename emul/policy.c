@@ -127,6 +127,15 @@ static void add_console(struct raw_rules *raw, u16 base)
     guard_port(raw, base && base <= 0xffff - 3 ? base + 3u : 0);
 }
 
+static void note_plain(struct policy *policy)
+{
+    memset(policy->plain_ports, 0, sizeof(policy->plain_ports));
+    for (u32 i = 0; i < policy->port_rule_count; i++)
+        for (u32 port = policy->ports[i].first; policy->ports[i].verdict == FORWARD && port <= policy->ports[i].last;
+             port++)
+            policy->plain_ports[port / 8] |= (u8)(1u << port % 8);
+}
+
 static void build_ports(struct policy *policy, const struct trap_request *trap, const struct policy_facts *facts)
 {
     struct raw_rules raw = {0};
@@ -138,10 +147,12 @@ static void build_ports(struct policy *policy, const struct trap_request *trap, 
         add_end_guards(&raw, &facts->guards);
     if (trap->port_count)
         add_console(&raw, facts->console_port);
+    policy->console_data = trap->port_count ? facts->console_port : 0;
 
     policy->port_rule_count = flatten(&raw, flat, COUNT_OF(flat));
     for (u32 i = 0; i < policy->port_rule_count; i++)
         policy->ports[i] = (struct port_rule){(u16)flat[i].first, (u16)flat[i].last, flat[i].read};
+    note_plain(policy);
 }
 
 static void build_msrs(struct policy *policy, const struct trap_request *trap, const struct policy_facts *facts)

@@ -11,6 +11,7 @@
 #include "cache/translations.h"
 #include "emul/cluster.h"
 #include "emul/emul.h"
+#include "emul/trace.h"
 #include "emul/translate.h"
 
 /* Instructions that were translated in vain: for so many exits more they are not looked at. */
@@ -20,12 +21,43 @@ struct site_skip {
     u32 left;
     u64 exits;               /* since, with those that are left */
     struct translation site; /* for the report: hits by sites_settle() */
+    u8 source[INSN_MAX];     /* its */
 };
 
 /* Exits by what they are, for counting: those of enum would_exit, and of those that are only answered (vmx/answers.h).
  */
 enum site_kind { SITE_CPUID = WOULD_END, SITE_RDMSR, SITE_VMCALL, SITE_KINDS };
 _Static_assert((u32)SITE_KINDS <= (u32)TC_KINDS, "a count for each");
+
+/* The exit, as far as a translation depends on it. */
+struct site_exit {
+    u32 reason; /* basic exit reason: only compared */
+    u64 detail; /* I/O: the exit qualification; else the guest-physical address; else 0 */
+    struct track_cause cause;
+};
+
+/*
+ * How a trace comes about, for one exit at a time: the path is recorded from the exit on, by the interpreter, so slowly
+ * that devices look quicker than they are; the trace is made, and watched; where the guest leaves it, that path is
+ * recorded as well; in the end it is made again, from all of them.
+ */
+struct recording {
+    struct site_exit exit;
+    u64 rip;                 /* as the guest's register has it */
+    u64 linear;              /* the same as a linear address */
+    u32 left;                /* exits from which a path is still to be recorded */
+    u32 sides;               /* the same for ways out of the trace; with 0 it is not watched (any more) */
+    u32 patience;            /* exits of other sites, until it is given up */
+    bool roams;              /* as in struct sites */
+    bool now;                /* as soon as the exit has been handled */
+    u8 taken[CLUSTER_NODES]; /* how often it was left at each of its instructions */
+};
+#define RECORD_AGAIN 2 /* exits, for a translation that is made again */
+#define RECORD_SIDES 6
+#define RECORD_SIDE_TIMES 2 /* of them at the same instruction */
+#define RECORD_PATIENCE 256
+#define WATCHED_USES 64 /* then it has been watched for long enough */
+#define REMADE_MAX 6
 
 /* What a guest CPU has for it. */
 struct sites {
@@ -35,17 +67,14 @@ struct sites {
     enum cluster_flow flow;
     u32 cluster_max;        /* 1: engine=translate */
     struct cluster cluster; /* while one is made */
-    bool roams;             /* it is for a whole page: the instruction reaches several places there */
-    /* Sets made->check; NULL where nobody asks for it. `alone`: it stands for one instruction. */
-    void (*choose_check)(struct translation *made, bool alone);
+    u32 promise;            /* the same: exits for one, as the path had it */
+    bool watch;             /* the same: it is watched */
+    struct recording recording;
+    struct path path;
+    bool roams; /* it is for a whole page: the instruction reaches several places there */
+    /* Sets made->check; NULL where nobody asks for it. `pages` of code; `alone`: it stands for one instruction. */
+    void (*choose_check)(struct translation *made, u32 pages, bool alone);
     u32 refused[WHY_END]; /* how often a site was not translated, by reason */
-};
-
-/* The exit, as far as a translation depends on it. */
-struct site_exit {
-    u32 reason; /* basic exit reason: only compared */
-    u64 detail; /* I/O: the exit qualification; else the guest-physical address; else 0 */
-    struct track_cause cause;
 };
 
 static inline struct site_skip *site_skip_of(struct sites *sites, u64 rip)
@@ -74,7 +103,25 @@ void sites_init(struct sites *sites, struct coherence *coherence, void *code, co
  */
 const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
 
-/* Counts the exit; at the threshold a translation is made. True: site_find() is worth asking again. */
+/*
+ * Counts the exit; at the threshold a translation is made. True: site_find() is worth asking again. With traces it is
+ * made later: sites->recording.now asks for site_record().
+ */
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/*
+ * The instruction that exited has been performed: goes on performing, to see where the guest goes, and makes the
+ * translation. Returns how many instructions were performed, the last one perhaps not to its end (emul/record.h).
+ */
+u32 site_record(struct vcpu *v, struct sites *sites);
+
+/*
+ * Translated code that is watched was left at instruction `side` of its cluster; v->rip and all else are in *v. Goes on
+ * as site_record() does.
+ */
+u32 site_left(struct vcpu *v, struct sites *sites, u32 side);
+
+/* False: it avoided far fewer exits than were seen on its path, and was dropped, to be made again. */
+bool site_keeps_promise(struct sites *sites, struct translation *translation);
 
 #endif

@@ -5,11 +5,19 @@
 #include "emul/translator.h"
 #include "lib/string.h"
 
+/* Whether code for it jumps: what is jumped to has the flags in the slot. */
+static bool goes_elsewhere(const struct cluster *cluster, u32 index)
+{
+    const struct cluster_insn *at = &cluster->at[index];
+    return (at->carry >= CARRY_CALL && at->carry <= CARRY_COMPUTED) || at->carry == CARRY_JUMP || tr_flows(at) ||
+           (at->next != (int)index + 1 && index + 1 != cluster->count);
+}
+
 /* The slot is filled where flags are touched at all. */
 static bool touches_flags(const struct cluster *cluster)
 {
     for (u32 i = 0; i < cluster->count; i++)
-        if (cluster->at[i].carry == CARRY_JUMP || tr_flags_use(&cluster->at[i].insn) != FLAGS_UNTOUCHED)
+        if (goes_elsewhere(cluster, i) || tr_flags_use(&cluster->at[i].insn) != FLAGS_UNTOUCHED)
             return true;
     return false;
 }
@@ -38,6 +46,10 @@ static void begin(struct translator *t)
     }
     if (t->request->alone)
         return;
+    if (t->writes_rsp) {
+        emit_slot32_or(e, SLOT(have), PART_RSP);
+        emit_slot32_or(e, SLOT(dirty), PART_RSP);
+    }
     for (u32 i = 0; i < t->lines; i++)
         emit_slot_set(e, tr_line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
     if (tr_entry_of(t)->joins)
@@ -46,6 +58,10 @@ static void begin(struct translator *t)
         emit_slot32_set(e, SLOT(frame.rounds), t->rounds);
         emit_bytes(e, rdtsc_to_rax, sizeof(rdtsc_to_rax));
         emit_slot(e, SLOT_ADD, RAX, SLOT(frame.budget));
+        emit_slot32_test(e, SLOT(rflags), RFLAGS_IF);
+        struct fixup32 interrupts = emit_jcc(e, CC_NE);
+        emit_slot(e, SLOT_ADD, RAX, SLOT(frame.more_budget));
+        emit_bind(e, interrupts);
         emit_slot(e, SLOT_STORE, RAX, SLOT(frame.deadline));
     }
     if (has_loop(t->cluster, true))
@@ -92,6 +108,14 @@ static void registers_only(struct translator *t, u32 index)
     tr_flags_after(t, insn);
 }
 
+/* Whatever needs a line, and has one. */
+static bool through_line(struct translator *t, u32 index)
+{
+    if (!t->request->alone && tr_line_for(t, &t->cluster->at[index]) != NO_LINE)
+        return true;
+    return false;
+}
+
 static void perform_instead(struct translator *t, u32 index)
 {
     t->failed |= t->request->alone || t->cluster->at[index].carry == CARRY_NOT;
@@ -100,28 +124,27 @@ static void perform_instead(struct translator *t, u32 index)
     t->flags = FLAGS_IN_VCPU | FLAGS_IN_SLOT;
 }
 
+static void memory(struct translator *t, u32 index)
+{
+    if (is_proved(t, index) && tr_register_access(t))
+        return;
+    if (through_line(t, index))
+        tr_memory_through_line(t, index);
+    else
+        perform_instead(t, index);
+}
+
+/* All but the way to the next instruction. */
 static void carry(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
-    if (at->joins)
-        tr_label_here(t, index);
     t->failed |= at->carry <= CARRY_MEMORY && tr_registers_of(&at->insn) & 1u << RSP;
     switch (at->carry) {
     case CARRY_REGISTERS:
         registers_only(t, index);
         break;
     case CARRY_MEMORY:
-        if (is_proved(t, index) && tr_register_access(t))
-            break;
-        if (t->request->alone)
-            t->failed = true;
-        else if (tr_line_for(t, at) == NO_LINE)
-            perform_instead(t, index);
-        else
-            tr_memory_through_line(t, index);
-        break;
-    case CARRY_JUMP:
-        tr_jump(t, index);
+        memory(t, index);
         break;
     case CARRY_PORT:
         tr_port(t, index);
@@ -129,10 +152,48 @@ static void carry(struct translator *t, u32 index)
     case CARRY_DEBUG:
         tr_debug_register(t, index);
         break;
+    case CARRY_RSP:
+        tr_rsp(t, index);
+        break;
+    case CARRY_STACK:
+        if (through_line(t, index))
+            tr_stack(t, index);
+        else
+            perform_instead(t, index);
+        break;
     default:
         perform_instead(t, index);
         break;
     }
+}
+
+/* With the ways out of it. */
+static void carry_and_go_on(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    if (at->joins)
+        tr_label_here(t, index);
+    switch (at->carry) {
+    case CARRY_JUMP:
+        tr_jump(t, index);
+        return;
+    case CARRY_CALL:
+        tr_call(t, index);
+        return;
+    case CARRY_RET:
+        tr_return(t, index);
+        return;
+    case CARRY_COMPUTED:
+        tr_computed(t, index);
+        return;
+    default:
+        carry(t, index);
+        break;
+    }
+    if (tr_flows(at))
+        tr_performed_flow(t, index);
+    else
+        tr_go_on(t, index);
 }
 
 /* A strong loop after TRANSLATE_TIME_EVERY rounds; the flags are in the slot. */
@@ -164,13 +225,24 @@ static void emit_later(struct translator *t)
         emit_bind(&t->e, l.from);
         switch (l.kind) {
         case LATER_LEAVE:
-            tr_leave_now(t, l.flags, l.rip);
+            if (l.side)
+                tr_leave_aside(t, l.index, l.flags, l.rip);
+            else
+                tr_leave_now(t, l.flags, l.rip);
+            break;
+        case LATER_LEAVE_HERE:
+            tr_leave_here(t);
             break;
         case LATER_REACH:
+        case LATER_REACH_OR_LEAVE:
             tr_emit_reach(t, &l);
             break;
         case LATER_TIME:
             emit_time(t, &l);
+            break;
+        case LATER_PERFORM:
+            tr_perform(t, l.index, l.flags);
+            emit_jump_back(&t->e, l.past);
             break;
         default:
             emit_performed(t);
@@ -183,17 +255,48 @@ static void emit_later(struct translator *t)
 static u32 count_performed(const struct cluster *cluster)
 {
     u32 count = 0;
-    for (u32 i = 0; i < cluster->count; i++)
-        count += cluster->at[i].carry == CARRY_PERFORM || cluster->at[i].carry == CARRY_MEMORY;
-    return count;
+    for (u32 i = 0; i < cluster->count; i++) {
+        u8 carry = cluster->at[i].carry;
+        count += carry == CARRY_PERFORM || carry == CARRY_MEMORY || carry == CARRY_STACK;
+        count += carry == CARRY_PORT ? 2 : 0; /* the console's port, and another one: at_any_port() */
+        count += carry == CARRY_CALL;         /* by each way */
+    }
+    return count + cluster->ways;
+}
+
+static bool uses_line(const struct translator *t, u32 index)
+{
+    u8 carry = t->cluster->at[index].carry;
+    return (carry == CARRY_MEMORY && !is_proved(t, index)) || carry == CARRY_STACK || carry == CARRY_CALL ||
+           carry == CARRY_RET;
+}
+
+/* What begin() has to know of all instructions. */
+static void look_over(struct translator *t)
+{
+    for (u32 i = 0; i < t->cluster->count; i++) {
+        const struct cluster_insn *at = &t->cluster->at[i];
+        if (uses_line(t, i))
+            tr_line_for(t, at);
+        t->writes_rsp |= at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET ||
+                         (at->carry == CARRY_RSP && at->insn.operand[0].reg == RSP);
+        t->dirties |= at->carry == CARRY_PERFORM || at->carry == CARRY_DEBUG || uses_line(t, i) ||
+                      (at->carry == CARRY_PORT && !t->request->alone);
+    }
+    t->dirties |= t->writes_rsp;
+}
+
+bool translate_uses_rsp(const struct cluster_insn *at)
+{
+    return at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET || at->carry == CARRY_RSP ||
+           (at->carry == CARRY_MEMORY && at->insn.memory.base == RSP);
 }
 
 u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
 {
     static struct translator scratch; /* one CPU translates at a time */
     struct translator *t = &scratch;
-    u32 counts = TC_KINDS * sizeof(u64);
-    u32 head = counts + count_performed(request->cluster) * (u32)sizeof(struct performed);
+    u32 head = request->head + count_performed(request->cluster) * (u32)sizeof(struct performed);
     if (head >= TC_PIECE_MAX)
         return 0;
     *t = (struct translator){
@@ -201,22 +304,16 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
         .request = request,
         .cluster = request->cluster,
         .avoided = (u64 *)room,
-        .performed = (struct performed *)(room + counts),
+        .performed = (struct performed *)(room + request->head),
+        .performed_max = count_performed(request->cluster),
     };
-    memset(room, 0, counts);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
-    for (u32 i = 0; i < t->cluster->count; i++)
-        if (t->cluster->at[i].carry == CARRY_MEMORY && !is_proved(t, i))
-            tr_line_for(t, &t->cluster->at[i]);
-    for (u32 i = 0; i < t->cluster->count; i++)
-        t->dirties |= t->cluster->at[i].carry == CARRY_PERFORM || t->cluster->at[i].carry == CARRY_DEBUG ||
-                      (t->cluster->at[i].carry == CARRY_MEMORY && !is_proved(t, i));
+    look_over(t);
     begin(t);
     enter(t);
     for (u32 i = 0; i < t->cluster->count; i++)
-        carry(t, i);
-    tr_leave_now(t, t->flags, tr_rip_after(t, t->cluster->count - 1));
+        carry_and_go_on(t, i);
     emit_later(t);
     return t->failed || t->e.full ? 0 : (u32)(t->e.at - room);
 }

@@ -36,12 +36,20 @@ struct translate_request {
      * which the exit itself proves (its guest-physical address). NULL: it is no such access, or not a simple one.
      */
     void *register_at;
-    void *page_at; /* the same for any place in a page of trap=mmio:, where the page is */
+    void *page_at;         /* the same for any place in a page of trap=mmio:, where the page is */
+    u16 console_data;      /* as in struct policy */
+    bool console_followed; /* characters for it need no more than struct console_line asks */
+    bool any_port; /* the instruction that exited is at one port now, and at another one then: IN or OUT of a byte */
     bool alone;    /* engine=translate */
+    bool watch;    /* where the guest leaves the path, frame.side says at which instruction */
+    u32 head;      /* bytes at the start of the room that are not the translator's; a multiple of 16 */
 };
 
 /* Whether the instruction's memory operand is written. */
 bool translate_writes_memory(const struct insn *insn);
+
+/* Whether translated code has the instruction use v->gpr[RSP]. */
+bool translate_uses_rsp(const struct cluster_insn *at);
 
 /* Loops look at the time after so many exiting instructions. */
 #define TRANSLATE_TIME_EVERY 8

@@ -2,24 +2,44 @@
 /* Control flow within a cluster. */
 #include "emul/translator.h"
 
-static void to_target(struct translator *t, u32 index, struct fixup32 from)
-{
-    t->jump[t->jump_count].from = from;
-    t->jump[t->jump_count++].to = (u32)t->cluster->at[index].target;
-}
-
 /* The backedge is taken: goes on there unless it is time to leave. */
-static void go_back(struct translator *t, u32 index)
+static void go_back(struct translator *t, const struct cluster_insn *at, int to)
 {
-    const struct cluster_insn *at = &t->cluster->at[index];
-    const struct cluster_insn *target = &t->cluster->at[at->target];
     struct emitter *e = &t->e;
     emit_slot32_decrement(e, at->weak ? SLOT(frame.weak_rounds) : SLOT(frame.rounds));
-    emit_jcc_back(e, CC_NE, t->label[at->target]);
+    emit_jcc_back(e, CC_NE, t->label[to]);
     t->flags = FLAGS_IN_SLOT;
     struct later *l = tr_later(t, at->weak ? LATER_LEAVE : LATER_TIME, emit_jump(e));
-    l->rip = target->rip;
-    l->back = t->label[at->target];
+    l->rip = t->cluster->at[to].rip;
+    l->back = t->label[to];
+}
+
+/* From the instruction at `index` to that at `to`, by a jump; or out, to `rip`. The flags are saved. */
+void tr_go(struct translator *t, u32 index, int to, u64 rip)
+{
+    tr_flags_to_slot(t);
+    t->flags = FLAGS_IN_SLOT;
+    if (to == CLUSTER_OUT) {
+        struct later *l = tr_later(t, LATER_LEAVE, emit_jump(&t->e));
+        l->rip = rip;
+        l->index = (u16)index;
+        l->side = true;
+    } else if (to <= (int)index) {
+        go_back(t, &t->cluster->at[index], to);
+    } else {
+        t->jump[t->jump_count].from = emit_jump(&t->e);
+        t->jump[t->jump_count++].to = (u32)to;
+    }
+}
+
+/* To the instruction that follows where no jump is taken. */
+void tr_go_on(struct translator *t, u32 index)
+{
+    int next = t->cluster->at[index].next;
+    if (next == CLUSTER_OUT && index + 1 == t->cluster->count)
+        tr_leave_aside(t, index, t->flags, tr_rip_after(t, index));
+    else if (next != (int)index + 1)
+        tr_go(t, index, next, tr_rip_after(t, index));
 }
 
 /* Count register minus one, of the address size; the flags are in the slot. */
@@ -85,6 +105,8 @@ void tr_jump(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     struct fixup32 not_taken[2];
+    if (at->insn.op == OP_JMP && at->target == (int)index + 1)
+        return;
     tr_flags_to_slot(t);
     if (at->insn.op == OP_JCC)
         tr_flags_to_machine(t);
@@ -93,15 +115,13 @@ void tr_jump(struct translator *t, u32 index)
     if (at->insn.op != OP_JCC)
         flags &= ~(u32)FLAGS_IN_MACHINE;
     t->flags = FLAGS_IN_SLOT;
-    if (at->target == CLUSTER_OUT)
-        tr_later(t, LATER_LEAVE, emit_jump(&t->e))->rip = jump_target(t, index);
-    else if (at->loops)
-        go_back(t, index);
-    else
-        to_target(t, index, emit_jump(&t->e));
+    tr_go(t, index, at->target, jump_target(t, index));
+    if (at->insn.op == OP_JMP)
+        return;
     for (u32 i = 0; i < count; i++)
         emit_bind(&t->e, not_taken[i]);
     t->flags = flags;
+    tr_go_on(t, index);
 }
 
 /* Every jump has them in the slot, and only there for sure. */

@@ -4,20 +4,47 @@
 
 #include "lib/string.h"
 
+/* PUSH, CALL; POP, RET: the stack, without an operand that says so. */
+static bool is_on_stack(const struct cluster_insn *at)
+{
+    return at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET;
+}
+
+static bool pushes(const struct insn *insn)
+{
+    return insn->op == OP_PUSH || insn->op == OP_CALL;
+}
+
+/* What is no device's is reached by lines for eight bytes, whatever its size. */
+static struct code_line_key key_of(const struct cluster_insn *at)
+{
+    const struct memory_operand *memory = &at->insn.memory;
+    bool trapped = at->role == ROLE_WEAK;
+    if (is_on_stack(at))
+        return (struct code_line_key){RSP, REG_NONE, 8, pushes(&at->insn) ? REACH_WRITE : 0, SEG_DS};
+    bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
+    return (struct code_line_key){
+        .base = memory->base,
+        .index = memory->index,
+        .size = trapped ? (u8)tr_memory_size(&at->insn) : 8,
+        .kind = (u8)((translate_writes_memory(&at->insn) ? REACH_WRITE : 0) | (trapped ? REACH_TRAPPED : 0)),
+        .segment = based ? memory->segment : SEG_DS,
+    };
+}
+
 /*
  * The line for this operand: that of an earlier one that looks the same, or a new one. When all are taken, one that is
- * for the same size and kind of access will do; NO_LINE: there is none.
+ * for the same size, kind of access and segment will do; NO_LINE: there is none.
  */
 u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
 {
-    const struct memory_operand *memory = &at->insn.memory;
-    struct code_line_key key = {memory->base, memory->index, (u8)tr_memory_size(&at->insn),
-                                (u8)(translate_writes_memory(&at->insn) << 1 | (at->role == ROLE_WEAK))};
+    struct code_line_key key = key_of(at);
     u32 kin = NO_LINE;
     for (u32 i = 0; i < t->lines; i++) {
-        if (!memcmp(&t->line_key[i], &key, sizeof(key)))
+        const struct code_line_key *one = &t->line_key[i];
+        if (!memcmp(one, &key, sizeof(key)))
             return i;
-        if (t->line_key[i].size == key.size && t->line_key[i].kind == key.kind)
+        if (one->size == key.size && one->kind == key.kind && one->segment == key.segment)
             kin = i;
     }
     if (t->lines == CODE_LINES)
@@ -43,8 +70,15 @@ static void emit_page_of(struct emitter *e, u32 reg)
 
 static void emit_address(struct translator *t, u32 index, u32 scratch)
 {
-    const struct insn *insn = &t->cluster->at[index].insn;
+    const struct cluster_insn *at = &t->cluster->at[index];
+    const struct insn *insn = &at->insn;
     u32 base = insn->memory.base;
+    if (is_on_stack(at)) {
+        emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
+        if (pushes(insn))
+            emit_add8(&t->e, scratch, -8);
+        return;
+    }
     if (base == RSP) {
         emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
         base = scratch;
@@ -57,45 +91,63 @@ u32 tr_line_slot(u32 line)
     return SLOT(frame.line) + line * (u32)sizeof(struct code_line);
 }
 
+/*
+ * The scratch register becomes the operand's host address. Where the line does not reach and cannot be made to:
+ * `otherwise`. The flags are saved; what comes next is the access, then tr_line_end().
+ */
+struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind otherwise)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    struct emitter *e = &t->e;
+    struct line_use use = {.scratch = scratch_for(&at->insn)};
+    u32 line = tr_line_for(t, at);
+    if (line == NO_LINE) { /* carry() has asked */
+        t->failed = true;
+        line = 0;
+    }
+    tr_flags_save(t);
+    emit_slot(e, SLOT_STORE, use.scratch, SLOT(frame.save));
+    use.back = e->at;
+    emit_address(t, index, use.scratch);
+    emit_slot(e, SLOT_SUB, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
+    emit_slot(e, SLOT_CMP, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, limit));
+    use.later = tr_later(t, otherwise, emit_jcc(e, CC_AE));
+    emit_slot(e, SLOT_ADD, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, host));
+    use.later->index = (u16)index;
+    use.later->scratch = (u8)use.scratch;
+    use.later->line = (u8)line;
+    use.later->back = use.back;
+    use.later->rip = at->rip;
+    return use;
+}
+
+/* The instruction is done. */
+void tr_line_end(struct translator *t, const struct line_use *use)
+{
+    use->later->after = (u8)t->flags;
+    use->later->past = t->e.at;
+}
+
 void tr_memory_through_line(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     const struct insn *insn = &at->insn;
-    struct emitter *e = &t->e;
-    u32 scratch = scratch_for(insn), line = tr_line_for(t, at);
-    tr_flags_save(t);
-    emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
-    const u8 *back = e->at;
-    emit_address(t, index, scratch);
-    emit_slot(e, SLOT_SUB, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
-    emit_slot(e, SLOT_CMP, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, limit));
-    struct later *l = tr_later(t, LATER_REACH, emit_jcc(e, CC_AE));
-    emit_slot(e, SLOT_ADD, scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, host));
+    struct line_use use = tr_line_begin(t, index, LATER_REACH);
     tr_flags_before(t, insn);
-    tr_emit_with_memory(t, insn, scratch, 0);
+    tr_emit_with_memory(t, insn, use.scratch, 0);
     tr_flags_after(t, insn);
-    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
+    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
     if (at->role != ROLE_FILLER)
         tr_count_avoided(t, at);
-    l->index = (u16)index;
-    l->scratch = (u8)scratch;
-    l->after = (u8)t->flags;
-    l->back = back;
-    l->past = e->at;
-    l->rip = line;
+    tr_line_end(t, &use);
 }
 
 /* The line does not reach: walk; and where that does not help either, the interpreter performs the instruction. */
 void tr_emit_reach(struct translator *t, const struct later *l)
 {
     struct emitter *e = &t->e;
-    const struct cluster_insn *at = &t->cluster->at[l->index];
-    struct code_reach request = {
-        .line = (u8)l->rip,
-        .size = (u8)tr_memory_size(&at->insn),
-        .write = translate_writes_memory(&at->insn),
-        .trapped = at->role != ROLE_FILLER,
-    };
+    const struct code_line_key *key = &t->line_key[l->line];
+    struct code_reach request = {.line = l->line, .size = key->size, .segment = key->segment, .kind = key->kind};
     u32 word;
     memcpy(&word, &request, sizeof(word));
     emit_slot(e, SLOT_ADD, l->scratch, tr_line_slot(request.line) + (u32)offsetof(struct code_line, linear));
@@ -105,6 +157,10 @@ void tr_emit_reach(struct translator *t, const struct later *l)
     emit_slot_unary(e, SLOT_CALL, SLOT(frame.reach));
     emit_slot32_compare(e, tr_line_slot(request.line) + (u32)offsetof(struct code_line, limit), 0);
     emit_jcc_back(e, CC_NE, l->back);
+    if (l->kind == LATER_REACH_OR_LEAVE) {
+        tr_leave_now(t, l->flags, l->rip);
+        return;
+    }
     tr_perform(t, l->index, l->flags);
     /* It has put the flags into the slot and into v->rflags. */
     if (l->after & FLAGS_IN_MACHINE) {

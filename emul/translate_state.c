@@ -20,6 +20,11 @@ enum flags_use tr_flags_use(const struct insn *insn)
     case OP_CBW:
     case OP_CWD:
     case OP_CRC32:
+    case OP_PUSH:
+    case OP_POP:
+    case OP_CALL:
+    case OP_RET:
+    case OP_JMP:
         return FLAGS_UNTOUCHED;
     case OP_ADD:
     case OP_OR:
@@ -87,6 +92,21 @@ void tr_flags_after(struct translator *t, const struct insn *insn)
         t->flags = FLAGS_IN_MACHINE;
 }
 
+static void store_first_registers(struct emitter *e)
+{
+    emit_slot(e, SLOT_STORE, RAX, GPR_SLOT(RAX));
+    emit_slot(e, SLOT_STORE, RCX, GPR_SLOT(RCX));
+    emit_slot(e, SLOT_STORE, RDX, GPR_SLOT(RDX));
+}
+
+/* At v->rip, as tr_perform() left it: with the flags in v->rflags. */
+void tr_leave_here(struct translator *t)
+{
+    store_first_registers(&t->e);
+    emit_slot(&t->e, SLOT_LOAD, RAX, SLOT(rip));
+    emit_slot_unary(&t->e, SLOT_JUMP, SLOT(frame.end_dirty));
+}
+
 void tr_leave_now(struct translator *t, u32 flags, u64 rip)
 {
     struct emitter *e = &t->e;
@@ -95,14 +115,19 @@ void tr_leave_now(struct translator *t, u32 flags, u64 rip)
         emit8(e, 0x9c);
         emit_slot_unary(e, SLOT_POP, SLOT(frame.flags));
     }
-    if (!t->request->alone) {
-        emit_slot(e, SLOT_STORE, RAX, GPR_SLOT(RAX));
-        emit_slot(e, SLOT_STORE, RCX, GPR_SLOT(RCX));
-        emit_slot(e, SLOT_STORE, RDX, GPR_SLOT(RDX));
-    }
+    if (!t->request->alone)
+        store_first_registers(e);
     emit_constant(e, RAX, rip);
     u32 end = t->dirties ? SLOT(frame.end_dirty) : SLOT(frame.end);
     emit_slot_unary(e, SLOT_JUMP, in_vcpu ? end : SLOT(frame.end_flags));
+}
+
+/* Off the path that was recorded. */
+void tr_leave_aside(struct translator *t, u32 index, u32 flags, u64 rip)
+{
+    if (t->request->watch)
+        emit_slot32_set(&t->e, SLOT(frame.side), index + 1);
+    tr_leave_now(t, flags, rip);
 }
 
 struct later *tr_later(struct translator *t, enum later_kind kind, struct fixup32 from)
@@ -144,6 +169,10 @@ static u32 would_be_avoided(const struct translator *t, const struct cluster_ins
 void tr_perform(struct translator *t, u32 index, u32 flags)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
+    if (t->performed_count == t->performed_max) {
+        t->failed = true;
+        return;
+    }
     struct performed *p = &t->performed[t->performed_count++];
     *p = (struct performed){.insn = at->insn,
                             .rip = at->rip,

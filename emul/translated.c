@@ -5,13 +5,20 @@
 #include "emul/device_apic.h"
 #include "emul/emul.h"
 #include "emul/perform.h"
+#include "emul/record.h"
 #include "emul/remember.h"
 
 #define FLAGS_STATUS_BITS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
+/* As long as nothing but an NMI could interrupt it, a cluster may take so many times as long. */
+#define TIMES_WITHOUT_INTERRUPTS 64
+
 void translated_init(struct vcpu *v, const struct code_frame *ends)
 {
     v->frame = *ends;
+    v->frame.more_budget = ends->budget * (TIMES_WITHOUT_INTERRUPTS - 1);
+    v->frame.plain_ports = v->vm->policy.plain_ports;
+    v->frame.console_line = v->vm->machine->console_line;
     v->frame.end_flags = (void *)translated_end_flags;
     v->frame.reach = (void *)translated_call_reach;
     v->frame.perform = (void *)translated_call_perform;
@@ -22,7 +29,7 @@ static void fill_register(struct code_line *line, const struct walk_memo_line *w
                           u64 linear)
 {
     u64 within = linear & ~PAGE_MASK;
-    bool simple = request.write ? device_apic_is_plain((u32)within) : !(within & 15);
+    bool simple = request.kind & REACH_WRITE ? device_apic_is_plain((u32)within) : !(within & 15);
     if (request.size != 4 || !simple)
         return;
     *line = (struct code_line){.linear = linear, .limit = 1, .host = (u64)walk->touch + within};
@@ -31,8 +38,8 @@ static void fill_register(struct code_line *line, const struct walk_memo_line *w
 /* SPEC 5.5: stores into the cluster's own code, or into the tables that map it, are not for lines. */
 static bool is_own(const struct translation *running, u64 page)
 {
-    for (u32 i = 0; i < TC_PAGES; i++)
-        if (running->page[i] && running->page[i]->page == page)
+    for (u32 i = 0; i < running->pages; i++)
+        if (running->at[i].held->page == page)
             return true;
     return false;
 }
@@ -42,20 +49,27 @@ bool translated_is_there(struct vcpu *v, const struct translation *t)
     struct place_of_code place;
     enum code_size code_size = vcpu_code_size(v);
     u64 rip = v->rip;
-    v->rip = t->rip_offset - t->behind;
-    bool there = remember_walk(v, code_size, 0, &place) && place.at.at == t->gpa[0].at;
-    if (there && t->page[1])
-        there = remember_walk(v, code_size, t->first, &place) && place.at.at == t->gpa[1].at;
+    bool there = true;
+    for (u32 i = 0; i < t->pages && there; i++) {
+        v->rip = t->at[i].rip;
+        there = remember_walk(v, code_size, 0, &place) && place.at.at == t->at[i].gpa.at;
+    }
     v->rip = rip;
     return there;
 }
 
-/* Whether `host` is in one of the tables by which code at `linear` is reached; true also where that is not known. */
-static bool maps(struct vcpu *v, u64 linear, const u8 *host)
+/* Whether `host` is in one of the tables by which code at `rip` is reached; true also where that is not known. */
+static bool maps(struct vcpu *v, u64 cs_base, u64 rip, const u8 *host)
 {
-    const struct walk_memo_line *walk = walk_memo_find(v, linear, WALK_FETCH, access_cpl(v));
-    if (!walk && translated_is_there(v, v->frame.running))
-        walk = walk_memo_find(v, linear, WALK_FETCH, access_cpl(v));
+    const struct walk_memo_line *walk = walk_memo_find(v, cs_base + rip, WALK_FETCH, access_cpl(v));
+    if (!walk) {
+        struct place_of_code place;
+        u64 here = v->rip;
+        v->rip = rip;
+        remember_walk(v, vcpu_code_size(v), 0, &place);
+        v->rip = here;
+        walk = walk_memo_find(v, cs_base + rip, WALK_FETCH, access_cpl(v));
+    }
     for (u32 i = 0; walk && i < WALK_MEMO_ENTRIES; i++)
         if (!(((u64)walk->entry[i] ^ (u64)host) & PAGE_MASK))
             return true;
@@ -65,16 +79,20 @@ static bool maps(struct vcpu *v, u64 linear, const u8 *host)
 static bool maps_own(struct vcpu *v, const u8 *host)
 {
     const struct translation *running = v->frame.running;
-    u64 start = running->rip - running->behind;
-    return maps(v, start, host) || (running->page[1] && maps(v, start + running->first, host));
+    u64 cs_base = running->rip - running->rip_offset;
+    for (u32 i = 0; i < running->pages; i++)
+        if (maps(v, cs_base, running->at[i].rip, host))
+            return true;
+    return false;
 }
 
 static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
 {
     const struct translation *running = v->frame.running;
-    if (!walk->touch || request.trapped != (walk->class == EPT_CLASS_TRAPPED))
+    bool trapped = request.kind & REACH_TRAPPED;
+    if (!walk->touch || trapped != (walk->class == EPT_CLASS_TRAPPED))
         return false;
-    if (!request.write || walk->class != EPT_CLASS_RAM)
+    if (!(request.kind & REACH_WRITE) || walk->class != EPT_CLASS_RAM)
         return true;
     return !ept_write_protected(&v->vm->ept, gpa(walk->page)) && !is_own(running, walk->page) &&
            !maps_own(v, walk->touch);
@@ -100,11 +118,12 @@ void translated_reach(struct vcpu *v)
 {
     struct code_reach request = v->frame.request;
     struct code_line *line = &v->frame.line[request.line];
-    u64 linear = v->frame.linear;
-    enum access_kind kind = request.write ? ACCESS_WRITE : ACCESS_READ;
+    enum access_kind kind = request.kind & REACH_WRITE ? ACCESS_WRITE : ACCESS_READ;
 
     line->limit = 0;
     access_need(v, EMUL_STEP_PARTS);
+    bool based = request.segment == SEG_FS || request.segment == SEG_GS;
+    u64 base = based ? vcpu_segment(v, (enum segment_name)request.segment)->base : 0, linear = v->frame.linear + base;
     walk_memo_begin(v, &v->vm->ept);
     if ((linear & ~PAGE_MASK) + request.size > PAGE_SIZE)
         return;
@@ -118,6 +137,7 @@ void translated_reach(struct vcpu *v)
     else
         *line = (struct code_line){
             .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
+    line->linear -= base;
 }
 
 /* Code that the running cluster was made from has changed, or may have, or is no longer where RIP leads to. */
@@ -129,13 +149,6 @@ static bool is_stale(struct vcpu *v, const struct insn *insn)
     if (!translation_is_fresh(running))
         return true;
     return translation_must_compare(running) && !translation_same(running);
-}
-
-/* What translated code does not look at: a trap, a shadow, breakpoints. */
-static bool asks_for_care(const struct vcpu *v)
-{
-    return v->event.valid || v->rflags & (RFLAGS_TF | RFLAGS_AC | RFLAGS_RF) ||
-           v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || v->dirty & PART_PENDING_DEBUG;
 }
 
 /*
@@ -157,11 +170,13 @@ void translated_perform(struct vcpu *v)
     }
     v->rip = p->rip;
     v->have |= PART_RIP | PART_RFLAGS;
+    u64 interrupts = v->rflags & RFLAGS_IF;
     enum emul_status status = emul_perform(v, &p->insn);
     bool done = status == EMUL_DONE;
     ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
-    frame->left = !done || asks_for_care(v) || may_interrupt(v, p) || is_stale(v, &p->insn);
+    frame->left = !done || record_needs_care(v) || (v->rflags & RFLAGS_IF) > interrupts || may_interrupt(v, p) ||
+                  is_stale(v, &p->insn);
     /* Translated code knows where it is; of an instruction that was not completed nobody else would say it. */
     if (frame->left)
         vcpu_dirty(v, PART_RIP);

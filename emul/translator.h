@@ -14,7 +14,7 @@
 #define FLAGS_MASK (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 /* Places that code jumps to from a place before: at most a few for each instruction. */
-#define LATER_MAX (3 * CLUSTER_MAX)
+#define LATER_MAX (3 * CLUSTER_NODES)
 
 /* Where the guest's status flags are now. Several may be true. */
 enum flags_at {
@@ -23,7 +23,15 @@ enum flags_at {
     FLAGS_IN_MACHINE = 4, /* RFLAGS */
 };
 
-enum later_kind { LATER_LEAVE, LATER_REACH, LATER_TIME, LATER_PERFORMED };
+enum later_kind {
+    LATER_LEAVE,
+    LATER_LEAVE_HERE, /* v->rip says where */
+    LATER_REACH,
+    LATER_REACH_OR_LEAVE, /* before the instruction */
+    LATER_TIME,
+    LATER_PERFORM, /* the instruction */
+    LATER_PERFORMED,
+};
 
 /* Code that stands out of the straight way. */
 struct later {
@@ -31,9 +39,10 @@ struct later {
     u8 kind;
     u8 flags;              /* enum flags_at: at the jump */
     u8 after;              /* LATER_REACH: what is expected when coming back */
-    u8 scratch;            /* LATER_REACH */
+    u8 scratch, line;      /* LATER_REACH */
     u16 index;             /* of the instruction */
-    u64 rip;               /* LATER_LEAVE, LATER_TIME: where the guest goes on */
+    bool side;             /* LATER_LEAVE: the guest goes where the cluster does not */
+    u64 rip;               /* where the guest goes on when it is left */
     const u8 *back, *past; /* where the code comes back to: LATER_REACH, LATER_TIME */
 };
 
@@ -44,18 +53,19 @@ struct translator {
     u32 flags;  /* enum flags_at */
     u32 lines;  /* used */
     u32 rounds; /* of a strong loop between two looks at the time */
-    u32 performed_count, later_count, jump_count;
+    u32 performed_count, performed_max, later_count, jump_count;
     bool failed;
     bool dirties; /* some instruction may leave something in v->dirty */
     u64 *avoided;
     struct performed *performed;
-    const u8 *label[CLUSTER_MAX];
+    bool writes_rsp;
+    const u8 *label[CLUSTER_NODES];
     struct {
         struct fixup32 from;
         u32 to;
-    } jump[CLUSTER_MAX]; /* forward, within the cluster */
+    } jump[2 * CLUSTER_NODES + CLUSTER_WAYS]; /* forward, within the cluster */
     struct code_line_key {
-        u8 base, index, size, kind;
+        u8 base, index, size, kind, segment;
     } line_key[CODE_LINES];
     struct later later[LATER_MAX];
 };
@@ -93,6 +103,8 @@ const struct cluster_insn *tr_entry_of(const struct translator *t);
 void tr_perform(struct translator *t, u32 index, u32 flags);
 void tr_count(struct translator *t, const struct cluster_insn *at, u32 extension);
 void tr_count_avoided(struct translator *t, const struct cluster_insn *at);
+void tr_leave_here(struct translator *t);
+void tr_leave_aside(struct translator *t, u32 index, u32 flags, u64 rip);
 
 /* ---- instructions as they are: emul/translate_copy.c ---- */
 
@@ -104,7 +116,14 @@ u32 tr_memory_size(const struct insn *insn);
 
 /* ---- memory: emul/translate_memory.c ---- */
 
+struct line_use {
+    const u8 *back;
+    struct later *later;
+    u32 scratch;
+};
 u32 tr_line_for(struct translator *t, const struct cluster_insn *at);
+struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind otherwise);
+void tr_line_end(struct translator *t, const struct line_use *use);
 u32 tr_line_slot(u32 line);
 void tr_memory_through_line(struct translator *t, u32 index);
 void tr_emit_reach(struct translator *t, const struct later *l);
@@ -119,6 +138,18 @@ void tr_debug_register(struct translator *t, u32 index);
 /* ---- control flow: emul/translate_jump.c ---- */
 
 void tr_jump(struct translator *t, u32 index);
+void tr_go(struct translator *t, u32 index, int to, u64 rip);
+void tr_go_on(struct translator *t, u32 index);
 void tr_label_here(struct translator *t, u32 index);
+
+/* ---- the stack, calls and returns: emul/translate_stack.c ---- */
+
+void tr_stack(struct translator *t, u32 index);
+void tr_rsp(struct translator *t, u32 index);
+void tr_call(struct translator *t, u32 index);
+void tr_return(struct translator *t, u32 index);
+void tr_computed(struct translator *t, u32 index);
+void tr_performed_flow(struct translator *t, u32 index);
+bool tr_flows(const struct cluster_insn *at);
 
 #endif

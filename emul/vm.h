@@ -20,6 +20,8 @@ enum vector_register {
     VECTOR_END = 40,
 };
 
+struct console_line;
+
 /* The real devices, behind a few functions so that host tests can stand a fake machine in their place. */
 struct machine {
     u32 (*port_in)(u16 port, u32 size); /* size 1, 2, 4 */
@@ -34,6 +36,7 @@ struct machine {
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
     /* After each port write that was performed, for whoever follows the console's line starts. May be NULL. */
     void (*port_written)(u16 port, u32 size, u32 value);
+    struct console_line *console_line; /* for writes to policy.console_data without port_written(); may be NULL */
 };
 
 /* What was not done as the guest asked: each is a line of the report. */

@@ -8,14 +8,14 @@
 
 #include "lib/types.h"
 
-#define CODE_LINES 8
+#define CODE_LINES 16
 
 /*
  * A page that the running code may touch: the walk was made once, by translated_reach(), and holds to the end of the
  * cluster as it would in a TLB. `limit` 0: holds nothing.
  */
 struct code_line {
-    u64 linear; /* of the first byte that may be touched */
+    u64 linear; /* of the first byte that may be touched; less the base of FS or GS, for what is reached by these */
     u64 limit;  /* so many addresses from there, for the size that the line is for */
     u64 host;   /* where `linear` is */
 };
@@ -24,9 +24,10 @@ struct code_line {
 struct code_reach {
     u8 line;
     u8 size;
-    bool write;   /* also: read and written */
-    bool trapped; /* only a trapped page will do; else anything but one */
+    u8 segment; /* enum segment_name: FS and GS have a base */
+    u8 kind; /* REACH_WRITE: also what reads and writes; REACH_TRAPPED: only a trapped page will do, else all but one */
 };
+enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2 };
 
 struct code_frame {
     const void *end;       /* leave: RAX = guest RIP */
@@ -38,11 +39,15 @@ struct code_frame {
     u64 flags;       /* the guest's status flags, while they are not in the machine's */
     u64 linear;      /* for reach */
     u64 budget;      /* TSC ticks that a cluster may take (SPEC 6.4) */
-    u64 deadline;    /* TSC */
+    u64 more_budget; /* in addition, where the guest takes no interrupts: until an NMI comes */
+    u64 deadline;    /* TSC; an NMI sets it to 0 */
     u32 rounds, weak_rounds;
-    u32 left;                  /* perform: the cluster must be left */
+    u32 side; /* of code that is watched: at which instruction + 1 of its cluster it was left; 0: for another reason */
+    u32 left; /* perform: the cluster must be left */
     struct code_reach request; /* for reach */
     const void *performed;     /* for perform: struct performed */
+    const u8 *plain_ports;     /* as in struct policy */
+    void *console_line;        /* struct console_line; NULL: nobody follows the console */
     const void *running;       /* struct translation: whose code runs */
     u64 bounce;                /* what was read from a device 32 bits wide */
     struct code_line line[CODE_LINES];

@@ -19,13 +19,24 @@ static struct {
     bool fatal;
     bool guest_runs;
     bool tracked;
-    bool line_start; /* of the UART, as far as known */
     bool guest_dlab; /* the guest's LCR.DLAB: its data port is the divisor now */
     u64 began;
     u64 spent;
     bool holding; /* between console_hold() and console_release() */
     struct text_queue held;
 } console;
+
+struct console_line console_line;
+
+static bool at_line_start(void)
+{
+    return console_line.last == '\n';
+}
+
+static void set_plain(void)
+{
+    console_line.plain = !console.guest_dlab && text_queue_empty(&console.held);
+}
 
 static void add_sink(struct console_sink *sink, bool chosen)
 {
@@ -40,7 +51,7 @@ bool console_init(const struct console_option *option, const struct console_mach
     memset(&console, 0, sizeof(console));
     console.machine = *machine;
     console.spent = spent;
-    console.line_start = true;
+    console_line = (struct console_line){.last = '\n'};
 
     bool uart = option->kind == CONSOLE_COM && uart_init(&console.uart, option->port, option->baud, machine);
     if (uart)
@@ -75,7 +86,8 @@ static void guest_uart_write(u32 reg, u8 value)
     if (reg == UART_LCR)
         console.guest_dlab = value & UART_LCR_DLAB;
     else if (reg == UART_DATA && !console.guest_dlab)
-        console.line_start = value == '\n';
+        console_line.last = value;
+    set_plain();
 }
 
 void console_guest_port_write(u16 port, u32 size, u32 value)
@@ -111,7 +123,7 @@ void console_begin(void)
     for (u32 i = 0; i < console.sink_count; i++)
         if (active(console.sinks[i]) && console.sinks[i]->begin)
             console.sinks[i]->begin(console.sinks[i]);
-    if (console.guest_runs && (!console.tracked || !console.line_start) && console_port())
+    if (console.guest_runs && (!console.tracked || !at_line_start()) && console_port())
         console.uart.sink.write(&console.uart.sink, "\n", 1);
 }
 
@@ -129,7 +141,7 @@ void console_end(void)
 static void send_line(const char *text, size_t length)
 {
     write_all(text, length);
-    console.line_start = text[length - 1] == '\n';
+    console_line.last = (u8)text[length - 1];
 }
 
 /* Within a group. Says so when the queue was too small. */
@@ -162,7 +174,7 @@ bool console_holds(void)
 
 bool console_in_guest_line(void)
 {
-    return console.tracked && !console.line_start;
+    return console.tracked && !at_line_start();
 }
 
 void console_send_held(void)
@@ -170,7 +182,8 @@ void console_send_held(void)
     console_begin();
     do
         send_held_line();
-    while (!console.line_start && console_holds());
+    while (!at_line_start() && console_holds());
+    set_plain();
     console_end();
 }
 
@@ -180,12 +193,14 @@ void console_write(const char *text, size_t length)
         return;
     if (console.holding) {
         text_queue_put(&console.held, text, length);
+        set_plain();
         return;
     }
     console_begin();
     while (console_holds())
         send_held_line();
     send_line(text, length);
+    set_plain();
     console_end();
 }
 

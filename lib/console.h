@@ -64,6 +64,16 @@ void console_guest_runs(bool tracked);
 /* The guest wrote `size` bytes to `port` (any port; calls are cheap). */
 void console_guest_port_write(u16 port, u32 size, u32 value);
 
+/*
+ * For translated code, which need not call that for each character: while `plain` is 1, a byte to the data port is text
+ * and nobody waits for the line to end; it is enough that `last` becomes what was written.
+ */
+struct console_line {
+    u8 plain;
+    u8 last; /* on the UART, as far as known */
+};
+extern struct console_line console_line;
+
 /* Around lines that belong together; nests. Text written outside of a group is a group by itself. */
 void console_begin(void);
 void console_end(void);

@@ -36,6 +36,7 @@ enum chore {
     CHORE_CONSOLE = 4,       /* lines of a report wait to be sent, one in each exit */
     CHORE_DELAY = 8,         /* exit-delay= */
     CHORE_PERIOD = 16,       /* report=period: is a report due? */
+    CHORE_RECORD = 128,      /* the path from this exit on is to be recorded (emul/site.h) */
     CHORE_RUN = 64,          /* translated code is to be run: cpu->run */
     CHORE_ARMED = 32,        /* none: DR7 enables breakpoints, which entry.S does not look for */
 };

@@ -21,6 +21,7 @@
 #define GUEST_INTERRUPTIBILITY 0x4824
 #define EXIT_QUALIFICATION 0x6400
 #define GUEST_CR3 0x6802
+#define GUEST_RSP 0x681c
 #define GUEST_RIP 0x681e
 #define GUEST_RFLAGS 0x6820
 
@@ -167,8 +168,21 @@
     movl T_GENERATION(%rcx), %eax
     cmpl %eax, PAGE_GENERATION(%rdx)
     jne \miss
-    cmpb $PAGE_READ_ONLY, PAGE_STATE(%rdx)
+    cmpl $PAGE_READ_ONLY, PAGE_STATE(%rdx)
     jne \miss
+    .endm
+
+    /* The same for all further pages: words of memory that have not changed. */
+    .macro check_words miss
+    movq T_WORD(%rcx), %rdx
+    jmp 7f
+6:  movq (%rax), %rax
+    cmpq %rax, 8(%rdx)
+    jne \miss
+    addq $16, %rdx
+7:  movq (%rdx), %rax
+    testq %rax, %rax
+    jnz 6b
     .endm
 
     /* One more of `count sum squares min max` at rdx, for a time in rax; rbx is changed. */
@@ -232,7 +246,12 @@ vmx_exit_quick_\name:
     movq %rcx, VCPU_RCX(%rsp)
     find_translation vmx_exit_slow_\name
 
-    .globl vmx_check_ept_\name, vmx_check_io_\name, vmx_check_alone_\name
+    .globl vmx_check_ept_\name, vmx_check_io_\name, vmx_check_alone_\name, vmx_check_ept_far_\name, vmx_check_io_far_\name
+    /* Code in several pages, or code that needs RSP. */
+vmx_check_ept_far_\name:
+    check_words vmx_exit_slow_\name
+    read GUEST_RSP %rax
+    movq %rax, VCPU_RSP(%rsp)
 vmx_check_ept_\name:
     check_detail GUEST_PHYSICAL_ADDRESS, vmx_exit_slow_\name
     read EXIT_QUALIFICATION %rax
@@ -245,6 +264,10 @@ vmx_check_ept_\name:
 2:  check_code vmx_exit_slow_\name
     run_translation \timed, vmx_exit_slow_\name
 
+vmx_check_io_far_\name:
+    check_words vmx_exit_slow_\name
+    read GUEST_RSP %rax
+    movq %rax, VCPU_RSP(%rsp)
 vmx_check_io_\name:
     check_detail EXIT_QUALIFICATION, vmx_exit_slow_\name
     jmp 2b
@@ -370,18 +393,28 @@ vmx_code_resume_end_\name:
     jmp vmx_entry_failed
 
 2:  testl $~PART_RFLAGS, VCPU_DIRTY(%rsp)
-    jnz 3f
-    movl $GUEST_RFLAGS, %ecx
+    jnz 4f
+3:  movl $GUEST_RFLAGS, %ecx
     movq VCPU_RFLAGS(%rsp), %rdx
     vmwrite %rdx, %rcx
     jbe vmwrite_failed_rcx
     count_vmwrite
-    movl $0, VCPU_DIRTY(%rsp)
+5:  movl $0, VCPU_DIRTY(%rsp)
     movl $0, VCPU_HAVE(%rsp)
     jmp vmx_code_end_\name
+4:  testl $~(PART_RFLAGS | PART_RSP), VCPU_DIRTY(%rsp)
+    jnz 6f
+    movl $GUEST_RSP, %ecx
+    movq VCPU_RSP(%rsp), %rdx
+    vmwrite %rdx, %rcx
+    jbe vmwrite_failed_rcx
+    count_vmwrite
+    testl $PART_RFLAGS, VCPU_DIRTY(%rsp)
+    jnz 3b
+    jmp 5b
 
     /* More is to be written back, or delivered. */
-3:  movq %rax, VCPU_RIP(%rsp)
+6:  movq %rax, VCPU_RIP(%rsp)
     orl $PART_RIP, VCPU_HAVE(%rsp)
     orl $PART_RIP, VCPU_DIRTY(%rsp)
     .globl vmx_code_care_\name
@@ -389,6 +422,17 @@ vmx_code_care_\name:
     store_other_registers
     leaq -CPU_VCPU(%rsp), %rdi
     call exit_finish
+    jmp vmx_entry_check_\name
+
+    /* The code is watched: the same, with a look at where it left. */
+    .globl vmx_code_side_\name
+vmx_code_side_\name:
+    movq %rax, VCPU_RIP(%rsp)
+    orl $PART_RIP, VCPU_HAVE(%rsp)
+    orl $PART_RIP, VCPU_DIRTY(%rsp)
+    store_other_registers
+    leaq -CPU_VCPU(%rsp), %rdi
+    call exit_left
     jmp vmx_entry_check_\name
 
     /* The VMCS has RIP and the flags; struct vcpu has not. */

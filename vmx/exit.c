@@ -8,6 +8,7 @@
 #include "lib/panic.h"
 #include "vmx/event.h"
 #include "vmx/exit_reasons.h"
+#include "vmx/exit_site.h"
 #include "vmx/insn.h"
 #include "vmx/reporting.h"
 #include "vmx/state.h"
@@ -109,6 +110,8 @@ static void send_report_line(struct cpu *cpu)
 
 static void do_chores(struct cpu *cpu)
 {
+    if (cpu->chores & CHORE_RECORD)
+        exit_site_record(cpu);
     if (cpu->chores & CHORE_CONSOLE)
         send_report_line(cpu);
     else if (cpu->chores & CHORE_PERIOD)
@@ -136,6 +139,9 @@ static void run_translated(struct cpu *cpu)
         return;
     flush_ept(cpu);
     cpu->vcpu.dirty = 0;
+    const struct translation *running = cpu->vcpu.frame.running;
+    if (running->watched)
+        exit_site_ends(cpu, true);
     vmx_run(cpu->run, &cpu->vcpu);
 }
 
@@ -189,8 +195,15 @@ void exit_handle(struct cpu *cpu)
     prepare_entry(cpu);
 }
 
+void exit_left(struct cpu *cpu)
+{
+    exit_site_left(cpu);
+    prepare_entry(cpu);
+}
+
 void exit_finish(struct cpu *cpu)
 {
+    exit_site_ends(cpu, false);
     prepare_entry(cpu);
 }
 

@@ -18,6 +18,9 @@ void exit_handle(struct cpu *cpu);
 /* Called by entry.S when translated code was left in a state that is to be written back whole. */
 void exit_finish(struct cpu *cpu);
 
+/* The same for translated code that is watched (vmx/exit_site.h), when it left by itself. */
+void exit_left(struct cpu *cpu);
+
 /* Called by entry.S when something wants attention between exit_handle() and VMRESUME. */
 void exit_attend(struct cpu *cpu);
 

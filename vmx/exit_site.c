@@ -13,37 +13,63 @@
 /* vmx/entry.S: where translated code leaves to. */
 extern const char vmx_code_end_timed[], vmx_code_end_plain[], vmx_code_care_timed[], vmx_code_care_plain[];
 extern const char vmx_code_end_dirty_timed[], vmx_code_end_dirty_plain[];
+extern const char vmx_code_side_timed[], vmx_code_side_plain[];
 extern const char vmx_exit_slow_timed[], vmx_exit_slow_plain[];
 extern const char vmx_check_ept_timed[], vmx_check_io_timed[], vmx_check_alone_timed[];
 extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_plain[];
+extern const char vmx_check_ept_far_timed[], vmx_check_io_far_timed[], vmx_check_ept_far_plain[],
+    vmx_check_io_far_plain[];
 
 char translated_code[TC_CODE] __attribute__((aligned(PAGE_SIZE)));
 static struct sites bootstrap_sites;
 
 /* What entry.S has to ask for it; nothing there where it takes more than that can do. */
-static void choose_check(struct translation *made, bool alone)
+static void choose_check(struct translation *made, u32 pages, bool alone)
 {
-    bool timed = host_cpu()->timed, walk = made->walk_index != TC_NO_WALK;
+    bool timed = host_cpu()->timed, far = pages > 1 || made->uses_rsp;
+    const char *io = timed ? vmx_check_io_timed : vmx_check_io_plain;
+    const char *ept = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
+    if (far) {
+        io = timed ? vmx_check_io_far_timed : vmx_check_io_far_plain;
+        ept = timed ? vmx_check_ept_far_timed : vmx_check_ept_far_plain;
+    }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
-    else if (!walk)
+    else if (made->walk_index == TC_NO_WALK || made->watched)
         made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
-    else if (made->reason == EXIT_REASON_EPT_VIOLATION)
-        made->check = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
     else
-        made->check = timed ? vmx_check_io_timed : vmx_check_io_plain;
+        made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;
 }
 
 /* The fields that entry.S reads without looking at how the VMREAD ended. */
 void exit_site_check_fields(void)
 {
-    static const u16 fields[] = {VMCS_GUEST_RIP,          VMCS_EXIT_REASON,
-                                 VMCS_GUEST_CS_ACCESS,    VMCS_GUEST_INTERRUPTIBILITY,
-                                 VMCS_GUEST_RFLAGS,       VMCS_GUEST_CR3,
-                                 VMCS_EXIT_QUALIFICATION, VMCS_GUEST_PHYSICAL_ADDRESS,
-                                 VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
+    static const u16 fields[] = {
+        VMCS_GUEST_RIP,    VMCS_EXIT_REASON,        VMCS_GUEST_CS_ACCESS,        VMCS_GUEST_INTERRUPTIBILITY,
+        VMCS_GUEST_RFLAGS, VMCS_GUEST_CR3,          VMCS_EXIT_QUALIFICATION,     VMCS_GUEST_PHYSICAL_ADDRESS,
+        VMCS_GUEST_RSP,    VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
     for (u32 i = 0; i < COUNT_OF(fields); i++)
         vmread(fields[i]);
+}
+
+void exit_site_ends(struct cpu *cpu, bool watched)
+{
+    struct code_frame *frame = &cpu->vcpu.frame;
+    frame->side = 0;
+    frame->end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain;
+    frame->end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain;
+    if (watched)
+        frame->end = frame->end_dirty = cpu->timed ? vmx_code_side_timed : vmx_code_side_plain;
+}
+
+void exit_site_left(struct cpu *cpu)
+{
+    u32 side = cpu->vcpu.frame.side;
+    exit_site_ends(cpu, false);
+    if (!side || cpu->attention)
+        return;
+    state_fetch_for_step(cpu);
+    site_left(&cpu->vcpu, cpu->sites, side - 1);
 }
 
 void exit_site_init(struct cpu *cpu, const struct site_options *options)
@@ -56,12 +82,9 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     sites->choose_check = choose_check;
     cpu->code_table = sites->tc.table;
     cpu->code_cr3 = CODE_CR3_NONE;
-    translated_init(&cpu->vcpu, &(struct code_frame){
-                                    .end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain,
-                                    .end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain,
-                                    .end_care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain,
-                                    .budget = options->budget,
-                                });
+    const char *care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain;
+    translated_init(&cpu->vcpu, &(struct code_frame){.end_care = care, .budget = options->budget});
+    exit_site_ends(cpu, false);
 }
 
 /* CR3 leads to a table in the guest's RAM: entry.S may look there. */
@@ -77,7 +100,18 @@ static void note_cr3(struct cpu *cpu)
 bool exit_site_compare(struct cpu *cpu, struct translation *translation)
 {
     translation->uses_to_compare = TC_COMPARE_AGAIN;
-    return translation_compare(&cpu->sites->tc, translation);
+    return translation_compare(&cpu->sites->tc, translation) && site_keeps_promise(cpu->sites, translation);
+}
+
+/* What is to be delivered first comes first: then another exit will do. */
+void exit_site_record(struct cpu *cpu)
+{
+    cpu->chores &= ~(u32)CHORE_RECORD;
+    if (!cpu->vectoring.valid && !(cpu->chores & (CHORE_NMI | CHORE_MACHINE_CHECK))) {
+        state_fetch_for_step(cpu);
+        site_record(&cpu->vcpu, cpu->sites);
+    }
+    cpu->sites->recording.now = false;
 }
 
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
@@ -89,6 +123,8 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     const struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (!found && site_exited(&cpu->vcpu, cpu->sites, &exit))
         found = site_find(&cpu->vcpu, cpu->sites, &exit);
+    if (cpu->sites->recording.now)
+        cpu->chores |= CHORE_RECORD;
     if (!found)
         return false;
     note_cr3(cpu);

@@ -21,6 +21,15 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options);
  */
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause);
 
+/* Where translated code leaves to: `watched` (emul/site.h), to entry.S's way to exit_left(). */
+void exit_site_ends(struct cpu *cpu, bool watched);
+
+/* Watched code has left. */
+void exit_site_left(struct cpu *cpu);
+
+/* CHORE_RECORD: the exit has been handled. */
+void exit_site_record(struct cpu *cpu);
+
 /* Whether it is to be called for this exit. */
 static inline bool exit_has_site(struct cpu *cpu)
 {

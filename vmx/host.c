@@ -174,6 +174,7 @@ void host_exception(struct host_frame *frame)
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_MC) {
         struct cpu *cpu = host_cpu();
         cpu->attention |= frame->vector == VECTOR_NMI ? ATTENTION_NMI : ATTENTION_MACHINE_CHECK;
+        cpu->vcpu.frame.deadline = 0;
         redirect_entry(frame);
         return;
     }

@@ -73,4 +73,5 @@ const struct machine real_machine = {
     .time = rdtsc,
     .guest_ends = reporting_guest_ends,
     .port_written = console_guest_port_write,
+    .console_line = &console_line,
 };

@@ -283,7 +283,7 @@ static void site_line(struct printer *p, const struct translation *site, const s
         where >>= 32; /* vmx/answers.h */
     else if (site->reason == EXIT_REASON_EPT_VIOLATION)
         row = exit_row_of_memory(EPT_CLASS_TRAPPED, !((where ^ vm->policy.apic_base) & PAGE_MASK));
-    for (u32 i = 0; site->code_size && i < site->length && i < REPORT_SITE_BYTES; i++)
+    for (u32 i = 0; site->code_size && i < site->source_length && i < REPORT_SITE_BYTES; i++)
         format(bytes + 2 * i, 3, "%02x", site->source[i]);
     say(p,
         json ? JSON_PREFIX "{\"type\":\"site\"," PLAIN("count", "%lu") PLAIN("avoided", "%lu") PLAIN("exiting", "%u")

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Looking ahead fetches code that the guest may never come to, or not yet, and sets accessed flags, as processors do
- * that fetch ahead. Those that fetches set in RUNS while an exit is served are noted here, and no other difference in
- * memory is forgiven. The linker puts this around guest_walk() (-Wl,--wrap).
+ * that fetch ahead; so does reading a return address before it turns out that the return is left to the guest. Those
+ * that fetches and reads set in RUNS while an exit is served are noted here, and no other difference in memory is
+ * forgiven. The linker puts this around guest_walk() (-Wl,--wrap).
  */
 #ifndef TEST_FUZZ_CLUSTER_AHEAD_H
 #define TEST_FUZZ_CLUSTER_AHEAD_H
@@ -51,7 +52,7 @@ enum walk_status __wrap_guest_walk(struct vcpu *v, const struct window *window, 
     struct walk_request probe = *request;
     struct walk_result before;
     probe.probe = true;
-    bool ahead = cluster_serving && request->access == WALK_FETCH &&
+    bool ahead = cluster_serving && request->access != WALK_WRITE &&
                  __real_guest_walk(v, window, &probe, &before) == WALK_OK;
     enum walk_status status = __real_guest_walk(v, window, request, result);
     cluster_ahead.size = v->cr4 & CR4_PAE ? 8 : 4;

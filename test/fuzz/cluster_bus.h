@@ -84,8 +84,6 @@ static u32 bus_size(const struct insn *insn)
     return insn->operand_size;
 }
 
-static bool bus_looking_ahead;
-
 /* Reads what it writes. */
 static bool bus_modifies(const struct insn *insn)
 {
@@ -95,7 +93,7 @@ static bool bus_modifies(const struct insn *insn)
 static void bus_note(u64 kind, u64 place, u32 size)
 {
     struct bus *bus = bus_now();
-    if (flags_peeking || bus_looking_ahead) /* looking ahead should not: emul/site.c, fetch_ahead() */
+    if (flags_peeking)
         return;
     cluster_seen.bus++;
     bus->no_lapic |= (place & PAGE_MASK) == APIC_AT && (size != 4 || place & 15);

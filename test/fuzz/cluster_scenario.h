@@ -80,7 +80,7 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
     cluster_memory_trouble[0] = cluster_states[0] = 0;
     for (;; steps++) {
         const char *what = differing();
-        if (!what && avoided_same(outcome, counted))
+        if (!what && (taken->mixed || avoided_same(outcome, counted)))
             break;
         if (!what)
             what = "avoided";
@@ -131,6 +131,24 @@ static bool run_is_right(const struct outcome *outcome, enum emul_status status)
     return true;
 }
 
+/* STEPS performs what RUNS did. False: they go no further. */
+static bool follow(u32 performed)
+{
+    struct insn insn;
+    struct cause cause;
+    enum emul_status status = EMUL_DONE;
+    for (u32 i = 0; i < performed; i++) {
+        if (status != EMUL_DONE)
+            return trouble("RUNS went on behind an event");
+        status = step_and_tell(&insn, &cause);
+    }
+    ahead_forgive();
+    const char *what = differing();
+    if (what)
+        note_states();
+    return what ? trouble(what) : status == EMUL_DONE;
+}
+
 /* The guests go on by one instruction, or by one run. False: they go no further. */
 static bool go_on(void)
 {
@@ -140,11 +158,15 @@ static bool go_on(void)
     enum emul_status status = step_and_tell(&insn, &cause);
     cluster_seen.exits[cause.would]++;
     if (cause.would && serve(&insn, &cause.exit, &outcome))
-        return run_is_right(&outcome, status) && !host_guests[STEPS].v.event.valid;
+        return run_is_right(&outcome, status) && !host_guests[STEPS].v.event.valid &&
+               (!outcome.side || follow(record(outcome.side)));
     use(RUNS);
     if (step(&host_guest.v, &other) != status)
         return trouble("interpreted alone");
-    return status == EMUL_DONE;
+    if (!cluster_sites->recording.now)
+        return status == EMUL_DONE;
+    cluster_sites->recording.now = status == EMUL_DONE;
+    return status == EMUL_DONE && follow(record(0));
 }
 
 #define TURNS 40

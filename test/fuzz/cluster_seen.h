@@ -15,6 +15,7 @@ static struct {
     u64 insns[CLUSTER_MAX + 1];      /* runs by instructions that were performed, the last: that many or more */
     u64 lengths[CLUSTER_MAX + 1];    /* clusters by length */
     u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */
+    u64 traced, recorded;            /* traces made; instructions performed to see where a path leads */
     u64 bus;                         /* accesses of which devices were watched */
     u64 calls, returns, computed;    /* performed; `computed`: jumps and calls through a register or memory */
     u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];

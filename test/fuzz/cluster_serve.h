@@ -11,8 +11,9 @@
 /* What a translation took its instructions for, when it was made. */
 static struct taken {
     u32 count;
-    u64 rip[CLUSTER_MAX];
-    u8 would[CLUSTER_MAX];
+    bool mixed; /* one instruction is there twice, once to exit and once not to, or at different places */
+    u64 rip[CLUSTER_NODES];
+    u8 would[CLUSTER_NODES];
 } cluster_taken[TRANSLATIONS];
 
 static void note_taken(const struct translation *made)
@@ -20,11 +21,15 @@ static void note_taken(const struct translation *made)
     struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
     const struct cluster *cluster = &cluster_sites->cluster;
     taken->count = cluster->count;
+    taken->mixed = false;
     for (u32 i = 0; i < cluster->count; i++) {
         taken->rip[i] = cluster->at[i].rip;
         taken->would[i] = cluster->at[i].role == ROLE_FILLER ? WOULD_NOT : cluster->at[i].would;
+        for (u32 n = 0; n < i; n++)
+            taken->mixed |= taken->rip[n] == taken->rip[i] && taken->would[n] != taken->would[i];
     }
-    cluster_seen.lengths[cluster->count]++;
+    cluster_seen.lengths[min_u64(cluster->count, CLUSTER_MAX)]++;
+    cluster_seen.traced += cluster->traced;
 }
 
 static u32 taken_for(const struct taken *taken, u64 rip)
@@ -35,14 +40,25 @@ static u32 taken_for(const struct taken *taken, u64 rip)
     return WOULD_NOT;
 }
 
+/* What was made since, if anything: it is not found again here, where the guest may be elsewhere by now. */
+static void note_made(u64 made_before, u64 rip, u64 rip_offset)
+{
+    struct translation *place = &cluster_sites->tc.table[translations_slot(rip)];
+    for (u32 i = 0; cluster_sites->tc.counts.made != made_before && i < 2; i++)
+        if (place[i].rip_offset == rip_offset && translation_is_there(&place[i]))
+            note_taken(&place[i]);
+}
+
 static const struct translation *find_or_make(struct vcpu *v, struct site_exit *exit)
 {
+    u64 made = cluster_sites->tc.counts.made;
     const struct translation *found = site_find(v, cluster_sites, exit);
-    if (!found && site_exited(v, cluster_sites, exit)) {
+    if (!found && site_exited(v, cluster_sites, exit))
         found = site_find(v, cluster_sites, exit);
-        if (found)
-            note_taken(found);
-    }
+    const struct recording *r = &cluster_sites->recording;
+    note_made(made, r->linear, r->rip);
+    if (found && cluster_sites->tc.counts.made != made)
+        note_taken(found);
     return found;
 }
 
@@ -52,17 +68,20 @@ static const struct translation *find_or_make(struct vcpu *v, struct site_exit *
 struct outcome {
     const struct translation *translation;
     enum cluster_left left;
+    u32 side; /* of watched code: at which instruction + 1 it was left */
     u64 avoided[WOULD_END];
 };
 
 /* The exit as vmx/entry.S takes it when it can: nothing is there but the flags. */
 static void enter_quickly(struct vcpu *v, const struct translation *found)
 {
-    if (found->needs_rsp || found->walk_index == TC_NO_WALK || draw(2))
+    if (found->watched || found->walk_index == TC_NO_WALK || draw(2))
         return;
     *v = guests_truth;
     cluster_exit(v);
     v->rflags = guests_truth.rflags;
+    if (found->uses_rsp)
+        v->gpr[RSP] = guests_truth.gpr[RSP];
     cluster_seen.quick++;
 }
 
@@ -85,9 +104,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     cluster_exit(v);
     vcpu_need(v, EMUL_STEP_PARTS);
     ahead_begin();
-    bus_looking_ahead = true;
     const struct translation *found = find_or_make(v, exit);
-    bus_looking_ahead = false;
     host_guest.now = now;
     if (!found) {
         cluster_entry(v);
@@ -100,11 +117,35 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     v->frame.running = found;
     if ((u64)found->avoided % 64)
         trouble("a piece that is not aligned");
+    v->frame.side = 0;
     *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
+    outcome->side = found->watched && outcome->left != LEFT_CARE ? v->frame.side : 0;
     ahead_end();
     for (u32 i = 0; i < WOULD_END; i++)
         outcome->avoided[i] = found->avoided[i] - before[i];
     return true;
+}
+
+/* ---- paths ---- */
+
+/*
+ * RUNS goes on by itself, to see where the path leads, and makes a translation of it: behind an exit that was handled,
+ * or where watched code was left at instruction `side` - 1. Returns how many instructions it performed.
+ */
+static u32 record(u32 side)
+{
+    use(RUNS);
+    struct vcpu *v = &host_guest.v;
+    const struct recording *r = &cluster_sites->recording;
+    u64 made = cluster_sites->tc.counts.made;
+    v->event.valid = false;
+    vcpu_need(v, EMUL_STEP_PARTS);
+    ahead_begin();
+    u32 performed = side ? site_left(v, cluster_sites, side - 1) : site_record(v, cluster_sites);
+    ahead_end();
+    note_made(made, r->linear, r->rip);
+    cluster_seen.recorded += performed;
+    return performed;
 }
 
 #endif

@@ -36,7 +36,7 @@ static bool stale_explains(const struct translation *ran)
 {
     const struct vcpu *v = &host_guests[STEPS].v;
     const u8 *now = host_guests[STEPS].ram + TABLES;
-    u64 first = ran->rip - ran->behind, last = first + ran->first;
+    u64 cs_base = ran->rip - ran->rip_offset;
     u32 size = v->cr4 & CR4_PAE ? 8 : 4, changed = 0;
     for (u32 at = 0; v->cr0 & CR0_PG && at < STALE_SIZE; at += size) {
         u64 difference = 0;
@@ -44,8 +44,9 @@ static bool stale_explains(const struct translation *ran)
             difference |= (u64)(now[at + i] ^ stale_before[at + i]) << (8 * i);
         if (!(difference & ~(BIT(5) | BIT(6))))
             continue;
-        if (maps_code(v, TABLES + at, first) || maps_code(v, TABLES + at, last))
-            return false;
+        for (u32 i = 0; i < ran->pages; i++)
+            if (maps_code(v, TABLES + at, cs_base + ran->at[i].rip))
+                return false;
         changed++;
     }
     return changed > 0;

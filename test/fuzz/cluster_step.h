@@ -144,6 +144,13 @@ static enum emul_status step_and_tell(struct insn *insn, struct cause *cause)
     return status;
 }
 
+static gva_t operand_linear(struct vcpu *v, struct interp *in)
+{
+    u8 segment = in->insn->memory.segment;
+    bool based = segment == SEG_FS || segment == SEG_GS;
+    return gva(operand_address(in) + (based ? v->seg[segment].base : 0));
+}
+
 /* The processor has walked to what exited, and set the flags of its paging entries. False: that cannot be said. */
 static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct site_exit *exit)
 {
@@ -155,7 +162,7 @@ static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct si
     bool known = exit->detail != UNKNOWN_PLACE;
     if (insn->op >= OP_INS && insn->op <= OP_OUT)
         emul_port_allowed(v, io_port(v, insn), io_size(insn)); /* the TSS */
-    if (cluster_carry(insn) == CARRY_MEMORY && access_translate(v, gva(operand_address(&in)), kind, false, &piece) &&
+    if (cluster_carry(insn) == CARRY_MEMORY && access_translate(v, operand_linear(v, &in), kind, false, &piece) &&
         exit->reason == EXIT_REASON_EPT_VIOLATION && !((piece.at.at ^ exit->detail) & PAGE_MASK)) {
         known = true;
         exit->detail = piece.at.at; /* not that of the register */

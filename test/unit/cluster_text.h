@@ -165,7 +165,8 @@ static inline void text_would(struct text *text, const struct cluster_insn *at)
 static inline void cluster_text(const struct cluster *cluster, char *to, size_t room)
 {
     static const char roles[][7] = {"", "weak", "strong"};
-    static const char carries[][10] = {"not", "registers", "memory", "jump", "port", "debug", "perform"};
+    static const char carries[][10] = {"not", "registers", "memory", "jump", "port",     "debug",
+                                       "rsp", "stack",     "call",   "ret",  "computed", "perform"};
     struct text text = {to, room, 0};
 
     for (u32 i = 0; i < cluster->count; i++) {

@@ -140,7 +140,8 @@ static void test_cases(void **state)
 
 static void test_carry(void **state)
 {
-    static const char *const names[] = {"not", "registers", "memory", "jump", "port", "debug", "perform"};
+    static const char *const names[] = {"not", "registers", "memory", "jump", "port",     "debug",
+                                        "rsp", "stack",     "call",   "ret",  "computed", "perform"};
     static struct code code;
     u32 wrong = 0;
 

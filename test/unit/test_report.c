@@ -418,6 +418,8 @@ static void memory_and_cache(void **state)
 static struct sites sites;
 static struct vm vm;
 
+static const u8 site_code[] = {0xec, 0x0f, 0xa2}, mov_dr_code[] = {0x0f, 0x23, 0xf8};
+
 static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
 {
     sites.tc.table[slot] = (struct translation){
@@ -432,7 +434,8 @@ static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
         .exiting = 4,
         .length = 3,
         .code_size = CODE_64,
-        .source = {0xec, 0x0f, 0xa2},
+        .source = site_code,
+        .source_length = 3,
     };
     return &sites.tc.table[slot];
 }
@@ -501,7 +504,8 @@ static void each_site_is_in_table_and_json(void **state)
         .exiting = 1,
         .code_size = CODE_32,
         .length = 3,
-        .source = {0x0f, 0x23, 0xf8},
+        .source_length = 3,
+        .source = mov_dr_code,
     };
     print_now(&input);
     static const struct {
@@ -540,7 +544,9 @@ static void the_most_used_sites_are_printed(void **state)
         translated(i, i, 1 + i * 7 % TRANSLATIONS, 2); /* each number up to TRANSLATIONS once */
     for (u32 i = 0; i < SITE_SKIPS; i++)
         sites.skip[i].site = (struct translation){.rip = i, .hits = i * 10 + 5};
-    sites.tc.table[9].length = TC_SOURCE_MAX;
+    static const u8 long_source[TC_SOURCE_MAX];
+    sites.tc.table[9].source = long_source;
+    sites.tc.table[9].source_length = TC_SOURCE_MAX;
     sites.tc.table[9].hits = ~0ull;
     print_now(&input);
     u64 before = ~0ull;
@@ -580,7 +586,7 @@ static void the_translations_as_a_whole(void **state)
     for (u32 i = 0; i < COUNT_OF(expected); i++)
         assert_int_equal(integer(line, expected[i].name), expected[i].value);
     assert_true(
-        table_has("translations: 2 with 201 of 262144 bytes, 10 made, 3 lost to the ring, 2 to the table, 1 stale; "
+        table_has("translations: 2 with 201 of 524288 bytes, 10 made, 3 lost to the ring, 2 to the table, 1 stale; "
                   "30 sites leaked, 20 forced"));
     assert_int_equal(integer(json_line("refused", 0), "count"), 8);
     assert_true(string_is(json_line("refused", 0), "why", "call, return or computed jump"));

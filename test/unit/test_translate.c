@@ -347,6 +347,22 @@ static void budgets(void **state)
         assert_true(turn_once() >= 1);
 }
 
+/* OUT; JZ back, taken: the byte behind it is a device's, and nobody reads it. */
+static void code_up_to_device(void **state)
+{
+    begin(MODE_64, false);
+    for (EACH_GUEST) {
+        bus_begin(true);
+        map_page(0, ABSENT, DATA | 0x27); /* right before the page of the device */
+    }
+    cluster_now += 2 * WRITE_WINDOW;
+    cluster_made = (struct code){.size = CODE_64, .rip = SPECIAL - 4, .length = 4, .count = 1};
+    store_code(DATA + PAGE_SIZE - 4, (const u8[]){0xe6, 0x80, 0x74, 0xe0}, 4);
+    store_code(DATA + PAGE_SIZE - 32, (const u8[]){0xf4}, 1);
+    initial.rflags |= RFLAGS_ZF;
+    play();
+}
+
 static void random_clusters(void **state)
 {
     draw_from(1);
@@ -354,16 +370,17 @@ static void random_clusters(void **state)
     u64 made = cluster_seen.made;
     while (cluster_seen.made - made < 4000) {
         cluster_begin();
-        for (u32 i = 0; i < 1000 && !cluster_over; i++)
+        for (u32 i = 0; i < 300 && !cluster_over; i++)
             if (!cluster_scenario() && !cluster_over)
                 fail_msg("%s\n%s", cluster_trouble, cluster_states);
         cluster_finish();
     }
     assert_true(cluster_seen.left[LEFT_END] > 500 && cluster_seen.left[LEFT_DIRTY] > 500);
     assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 150);
-    assert_true(cluster_seen.quick > 400 && cluster_seen.lost_to_ring > 300);
+    assert_true(cluster_seen.quick > 300);
     assert_true(cluster_seen.paging[PAGING_32] > 10 && cluster_seen.paging[PAGING_PAE] > 10);
-    assert_true(cluster_seen.bus > 1000);
+    assert_true(cluster_seen.bus > 500);
+    assert_true(cluster_seen.traced > 50 && cluster_seen.recorded > 5000);
     assert_true(cluster_seen.calls > 500 && cluster_seen.returns > 500 && cluster_seen.computed > 100);
 }
 
@@ -393,6 +410,7 @@ int main(void)
         cmocka_unit_test(states_that_refuse),
         cmocka_unit_test(code_that_changed),
         cmocka_unit_test(budgets),
+        cmocka_unit_test(code_up_to_device),
         cmocka_unit_test(random_clusters),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "emul/record.h"
+
+#include "emul/access.h"
+#include "emul/assess.h"
+#include "emul/quick.h"
+#include "lib/string.h"
+
+/* Instructions of one path: each takes the interpreter a few hundred of its own, and keeps the guest from interrupts.
+ */
+#define PATH_WITH_INTERRUPTS 128
+#define PATH_WITHOUT_INTERRUPTS 512
+
+bool record_needs_care(const struct vcpu *v)
+{
+    return v->event.valid || v->rflags & (RFLAGS_TF | RFLAGS_AC | RFLAGS_RF) ||
+           v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || v->dirty & PART_PENDING_DEBUG;
+}
+
+/* So many instructions in a row that were seen before: the guest goes round. */
+#define PATH_QUIET 96
+
+/* Instructions that were seen, roughly. */
+struct seen {
+    u32 quiet;
+    u64 bits[16];
+};
+
+static void note_seen(struct seen *seen, u64 rip)
+{
+    u32 bit = (u32)(rip * 0x9e3779b1u) >> 22;
+    u64 mask = BIT(bit % 64);
+    seen->quiet = seen->bits[bit / 64] & mask ? seen->quiet + 1 : 0;
+    seen->bits[bit / 64] |= mask;
+}
+
+static void add(struct path *path, u64 rip, u64 port)
+{
+    path->step[path->count++] = (struct path_step){.rip = rip, .port = (u16)port};
+}
+
+/* Instructions that were assessed, by address: what was fetched is compared. */
+#define KNOWN 64 /* a power of two */
+static struct known {
+    struct cluster_insn at;
+    u16 port;
+} known[KNOWN]; /* one CPU records at a time */
+
+static bool is_known(struct vcpu *v, const struct known *k, u64 port)
+{
+    u8 bytes[INSN_WINDOW];
+    const struct insn *insn = &k->at.insn;
+    if (k->at.rip != v->rip || !insn->length || (k->port != (u16)port && k->at.would != WOULD_NOT))
+        return false;
+    return insn->code_size == CODE_64 && quick_fetch(v, bytes) && !memcmp(bytes, insn->bytes, insn->length);
+}
+
+/* The next instruction; NULL: it cannot be carried. */
+static const struct cluster_insn *next_insn(struct vcpu *v, const struct cluster_request *request, u64 port)
+{
+    struct known *k = &known[(v->rip ^ v->rip >> 6) % KNOWN];
+    if (is_known(v, k, port))
+        return &k->at;
+    k->port = (u16)port;
+    if (assess_fetch(request, &k->at, v->rip) == WHY_END && assess(request, &k->at, false, (u16)port) == WHY_END)
+        return &k->at;
+    k->at.insn.length = 0;
+    return NULL;
+}
+
+/* The next instruction. False: the path ends, before it or behind it. *performed counts it, completed or not. */
+static bool record_one(struct vcpu *v, const struct cluster_request *request, struct path *path, u64 *avoided,
+                       u32 *performed)
+{
+    u64 port = v->gpr[RDX], rip = v->rip;
+    const struct cluster_insn *at = next_insn(v, request, port);
+    if (!at)
+        return false;
+    enum emul_status status = emul_perform(v, &at->insn);
+    *performed += status != EMUL_UNSUPPORTED;
+    if (status != EMUL_DONE)
+        return false;
+    add(path, rip, port);
+    if (at->role != ROLE_FILLER)
+        avoided[at->would]++;
+    /* A command to the LAPIC may interrupt at once. */
+    bool interrupts = at->would == WOULD_APIC && v->rflags & RFLAGS_IF;
+    return !record_needs_care(v) && !interrupts;
+}
+
+u32 record_path(struct vcpu *v, const struct cluster_request *request, struct path *path, u64 *avoided)
+{
+    u32 performed = 0, most = v->rflags & RFLAGS_IF ? PATH_WITH_INTERRUPTS : PATH_WITHOUT_INTERRUPTS;
+    struct seen seen = {0};
+    for (u32 i = 0; i < KNOWN; i++)
+        known[i].at.insn.length = 0;
+    access_need(v, EMUL_STEP_PARTS);
+    walk_memo_begin(v, &v->vm->ept);
+    while (path->count < PATH_MAX && performed < most && seen.quiet < PATH_QUIET && !record_needs_care(v)) {
+        note_seen(&seen, v->rip);
+        if (!record_one(v, request, path, avoided, &performed))
+            break;
+    }
+    return performed;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From an exit to a translation: what emul/site.c and the two files that make one share. */
+#ifndef EMUL_SITE_MAKE_H
+#define EMUL_SITE_MAKE_H
+
+#include "emul/access.h"
+#include "emul/site.h"
+
+static inline u64 site_linear_rip(struct vcpu *v)
+{
+    if (access_is_64(v))
+        return v->rip;
+    access_need(v, PART_SEG_CS);
+    return (u32)(v->seg[SEG_CS].base + v->rip);
+}
+
+/* SDM "I/O Privilege Level": whether the TSS bitmap is not asked. */
+static inline bool site_ports_free(struct vcpu *v)
+{
+    if (!vcpu_protected(v))
+        return true;
+    return !(v->rflags & RFLAGS_VM) && access_cpl(v) <= (v->rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
+/* site_linear_rip() has fetched it. */
+static inline u32 site_cs_limit(const struct vcpu *v)
+{
+    return access_is_64(v) ? 0 : v->seg[SEG_CS].limit;
+}
+
+/*
+ * Forms, translates and publishes for the exit of the instruction at CS:RIP; from *path where it is not NULL and is
+ * worth it. False: nothing came of it, and `why` says what is in the way. *tried is what it was, or was to be.
+ */
+bool site_make(struct vcpu *v, struct sites *sites, const struct site_exit *exit, const struct path *path,
+               const struct translation **tried, enum cluster_why *why);
+
+/* What a cluster's formation asks about this exit. */
+struct cluster_request site_request(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/* ---- emul/site_source.c ---- */
+
+/*
+ * Fills *source with the cluster's bytes and where they are, the page of its entry first; CS is at `base`. False: they
+ * are too many, or cannot be had.
+ */
+bool site_note_source(struct vcpu *v, const struct cluster *cluster, u64 base, struct code_source *source);
+
+/* How the pages are reached, for vmx/entry.S: in *made for the first, in *source for the others. */
+void site_note_walks(struct vcpu *v, struct translation *made, struct code_source *source);
+
+#endif

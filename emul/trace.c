@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The steps of the path become instructions of the cluster in the order in which they were first taken, and edges where
+ * one was seen to follow another. A context tells apart what is called from several places: it is named by the call, or
+ * by the return, for what is returned to beyond the function that the path began in.
+ */
+#include "emul/trace.h"
+
+#include "emul/assess.h"
+
+#define NOWHERE (-1)
+#define CONTEXT_RETURNED 0x8000u
+#define TABLE 512 /* a power of two, more than CLUSTER_NODES */
+
+struct tracing {
+    const struct cluster_request *request;
+    struct cluster *cluster;
+    u32 max;
+    u32 made;           /* instructions */
+    u32 pages, context; /* context: of the next step */
+    u32 kept;           /* instructions when the last exit was seen */
+    u32 exits, gap;
+    u64 page[CLUSTER_TRACE_PAGES];
+    u16 context_of[CLUSTER_NODES];
+    s16 table[TABLE]; /* instructions by address and context */
+};
+
+static struct tracing scratch; /* one CPU forms at a time */
+
+static struct cluster_insn *insn_at(const struct tracing *t, int index)
+{
+    return &t->cluster->at[index];
+}
+
+/* ---- instructions ---- */
+
+/* Where it is in the table, or would be. */
+static s16 *place_of(struct tracing *t, u64 rip, u32 context)
+{
+    for (u32 slot = (u32)(rip * 31 + context * 0x9e5u);; slot++) {
+        s16 *place = &t->table[slot % TABLE];
+        if (*place == NOWHERE || (insn_at(t, *place)->rip == rip && t->context_of[*place] == context))
+            return place;
+    }
+}
+
+static bool note_page(struct tracing *t, u64 rip)
+{
+    u64 page = assess_linear(t->request, rip) & PAGE_MASK;
+    for (u32 i = 0; i < t->pages; i++)
+        if (t->page[i] == page)
+            return true;
+    if (t->pages == CLUSTER_TRACE_PAGES)
+        return false;
+    t->page[t->pages++] = page;
+    return true;
+}
+
+/* A new one for this step. WHY_END: it is t->made - 1 now. */
+static enum cluster_why make_insn(struct tracing *t, const struct path_step *step)
+{
+    if (t->made == t->max)
+        return WHY_LIMIT;
+    struct cluster_insn *at = insn_at(t, (int)t->made);
+    enum cluster_why why = assess_fetch(t->request, at, step->rip);
+    if (why == WHY_END)
+        why = assess(t->request, at, t->made == 0, t->made ? step->port : ASSESS_NO_PORT);
+    if (why != WHY_END)
+        return why;
+    if (!note_page(t, step->rip) || !note_page(t, step->rip + at->insn.length - 1))
+        return WHY_PAGES;
+    t->context_of[t->made++] = (u16)t->context;
+    return WHY_END;
+}
+
+static enum cluster_why find_or_make(struct tracing *t, const struct path_step *step, int *index)
+{
+    s16 *place = place_of(t, step->rip, t->context);
+    if (*place == NOWHERE) {
+        enum cluster_why why = make_insn(t, step);
+        if (why != WHY_END)
+            return why;
+        *place = (s16)(t->made - 1);
+    }
+    *index = *place;
+    return WHY_END;
+}
+
+/* ---- edges ---- */
+
+static bool computes(const struct cluster_insn *at)
+{
+    u16 op = at->insn.op;
+    return op == OP_RET || ((op == OP_CALL || op == OP_JMP) && !assess_direct(at));
+}
+
+static u64 rip_behind(const struct tracing *t, const struct cluster_insn *at)
+{
+    u64 next = at->rip + at->insn.length;
+    return t->request->code_size == CODE_64 ? next : (u32)next;
+}
+
+static void add_way(struct tracing *t, struct cluster_insn *from, u64 rip, int to)
+{
+    struct cluster *cluster = t->cluster;
+    u16 *link = &from->way;
+    for (; *link != CLUSTER_NO_WAY; link = &cluster->way[*link].other)
+        if (cluster->way[*link].rip == rip)
+            return;
+    if (cluster->ways == CLUSTER_WAYS)
+        return;
+    cluster->way[cluster->ways] = (struct cluster_way){rip, (s16)to, CLUSTER_NO_WAY};
+    *link = (u16)cluster->ways++;
+}
+
+/* Whether the instruction can be come back to. */
+static bool may_return_to(const struct tracing *t, int to)
+{
+    return to > 0 || !assess_comes_once(t->request, insn_at(t, 0));
+}
+
+/* One was seen to follow the other. */
+static void link_to(struct tracing *t, int from, int to)
+{
+    struct cluster_insn *at = insn_at(t, from);
+    u64 rip = insn_at(t, to)->rip;
+    if (!may_return_to(t, to))
+        return;
+    if (computes(at))
+        add_way(t, at, rip, to);
+    else if ((at->insn.op == OP_CALL || at->carry == CARRY_JUMP) && rip == assess_target(at))
+        at->target = (s16)to;
+    else if (rip == rip_behind(t, at))
+        at->next = (s16)to;
+}
+
+/* Where a jump leads that was not taken, or not passed, but is in the cluster: forward only, the time is not to be
+ * lost. */
+static void look_up(struct tracing *t, int from, u64 rip, s16 *edge)
+{
+    s16 to = *place_of(t, rip, t->context_of[from]);
+    if (*edge == CLUSTER_OUT && to > from && to < (int)t->kept)
+        *edge = to;
+}
+
+static void complete_edges(struct tracing *t, int from)
+{
+    struct cluster_insn *at = insn_at(t, from);
+    if (at->carry == CARRY_JUMP)
+        look_up(t, from, assess_target(at), &at->target);
+    if ((at->carry == CARRY_JUMP && assess_conditional(at)) || at->carry == CARRY_PERFORM)
+        look_up(t, from, rip_behind(t, at), &at->next);
+}
+
+/* ---- contexts ---- */
+
+/* The context of what comes behind a call or return. */
+static u32 context_behind(const struct tracing *t, int index)
+{
+    const struct cluster_insn *at = insn_at(t, index);
+    u32 here = t->context_of[index];
+    if (at->insn.op == OP_CALL)
+        return (u32)index + 1;
+    if (at->insn.op != OP_RET)
+        return here;
+    bool called = here > 0 && here <= CLUSTER_NODES;
+    return called ? t->context_of[here - 1] : CONTEXT_RETURNED | (u32)index;
+}
+
+/* ---- the path ---- */
+
+static void count_exit(struct tracing *t, int index)
+{
+    if (insn_at(t, index)->role == ROLE_FILLER) {
+        t->gap++;
+        return;
+    }
+    t->exits++;
+    t->gap = 0;
+    t->kept = t->made;
+}
+
+/* One path from its first step on; sets *next to the one behind it. Returns why it is not followed farther. */
+static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
+{
+    const struct path *path = t->request->path;
+    enum cluster_why why = WHY_PATH;
+    int before = NOWHERE;
+    u32 i = first;
+    t->context = t->gap = 0;
+    for (; i < path->count && (i == first || !path->step[i].begins) && why == WHY_PATH; i++) {
+        int index;
+        enum cluster_why made = find_or_make(t, &path->step[i], &index);
+        if (made != WHY_END) {
+            why = made;
+            break;
+        }
+        if (before != NOWHERE)
+            link_to(t, before, index);
+        count_exit(t, index);
+        t->context = context_behind(t, index);
+        before = index;
+        if (t->gap > TRACE_GAP)
+            why = WHY_COMPLETE;
+    }
+    while (i < path->count && (i == first || !path->step[i].begins))
+        i++;
+    *next = i;
+    return why;
+}
+
+/* ---- the cluster ---- */
+
+static void cut_edge(const struct tracing *t, s16 *edge)
+{
+    if (*edge >= (int)t->kept)
+        *edge = CLUSTER_OUT;
+}
+
+/* What was seen beyond the last exit is not in the cluster. */
+static void cut(struct tracing *t)
+{
+    struct cluster *cluster = t->cluster;
+    for (u32 i = 0; i < t->kept; i++) {
+        cut_edge(t, &cluster->at[i].next);
+        cut_edge(t, &cluster->at[i].target);
+    }
+    for (u32 i = 0; i < cluster->ways; i++)
+        cut_edge(t, &cluster->way[i].to);
+}
+
+/* Nothing from `first` to `last` exits strongly, and something weakly (SPEC 6.4). */
+static bool is_weak(const struct cluster *cluster, int first, int last)
+{
+    bool weak = false;
+    for (int i = first; i <= last; i++) {
+        if (cluster->at[i].role == ROLE_STRONG)
+            return false;
+        weak |= cluster->at[i].role == ROLE_WEAK;
+    }
+    return weak;
+}
+
+static void settle_edge(struct cluster *cluster, int from, int to)
+{
+    struct cluster_insn *at = &cluster->at[from];
+    if (to == CLUSTER_OUT)
+        return;
+    cluster->at[to].joins |= to != from + 1;
+    if (to > from)
+        return;
+    at->loops = true;
+    at->weak |= is_weak(cluster, to, from);
+}
+
+/* Of several, each is jumped to. */
+static void settle_way(struct cluster *cluster, int from, const struct cluster_way *way)
+{
+    settle_edge(cluster, from, way->to);
+    bool only = cluster->at[from].way == way - cluster->way && way->other == CLUSTER_NO_WAY;
+    if (way->to != CLUSTER_OUT && !only)
+        cluster->at[way->to].joins = true;
+}
+
+/* What two or more lead to, or something from elsewhere. */
+static void settle(struct cluster *cluster)
+{
+    for (u32 i = 0; i < cluster->count; i++) {
+        struct cluster_insn *at = &cluster->at[i];
+        settle_edge(cluster, (int)i, at->next);
+        settle_edge(cluster, (int)i, at->target);
+        /* The code for the other way stands between. */
+        if (at->target != CLUSTER_OUT && at->carry == CARRY_JUMP && assess_conditional(at))
+            cluster->at[at->target].joins = true;
+        for (u32 way = at->way; way != CLUSTER_NO_WAY; way = cluster->way[way].other)
+            settle_way(cluster, (int)i, &cluster->way[way]);
+        cluster->exiting += at->role != ROLE_FILLER;
+    }
+}
+
+u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *cluster)
+{
+    struct tracing *t = &scratch;
+    *t = (struct tracing){.request = request, .cluster = cluster, .max = max};
+    for (u32 i = 0; i < TABLE; i++)
+        t->table[i] = NOWHERE;
+    cluster->ways = cluster->exiting = cluster->entry = 0;
+    cluster->code_size = request->code_size;
+    cluster->traced = true;
+    enum cluster_why why = WHY_PATH;
+    u32 stopped = 0;
+    for (u32 next = 0; next < request->path->count;) {
+        why = walk(t, next, &next);
+        stopped = why == WHY_INSTRUCTION ? insn_at(t, (int)t->made)->insn.op : stopped;
+    }
+    if (t->exits < 2)
+        return t->exits;
+    for (u32 i = 0; i < t->kept; i++)
+        complete_edges(t, (int)i);
+    cut(t);
+    cluster->why = why;
+    cluster->stopper = why == WHY_INSTRUCTION ? (u16)stopped : 0;
+    cluster->count = t->kept;
+    settle(cluster);
+    return t->exits;
+}
+
+u32 trace_exits_in(const struct path *path, const struct cluster *cluster)
+{
+    u32 exits = 0;
+    for (u32 i = 0; i < path->count; i++) {
+        u32 n = 0;
+        while (n < cluster->count && cluster->at[n].rip != path->step[i].rip)
+            n++;
+        if (n == cluster->count || (i && path->step[i].begins))
+            break;
+        exits += cluster->at[n].role != ROLE_FILLER;
+    }
+    return exits;
+}
+
+u32 trace_paths(const struct path *path)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < path->count; i++)
+        count += path->step[i].begins;
+    return count;
+}
+
+/* ---- back to a place ---- */
+
+#define UNREACHED (-1)
+
+static u32 reach(s16 *from, s16 *queue, u32 end, s16 by, int to)
+{
+    if (to == CLUSTER_OUT || from[to] != UNREACHED)
+        return end;
+    from[to] = by;
+    queue[end] = (s16)to;
+    return end + 1;
+}
+
+/* For each instruction, by which other one it is first reached from the entry. */
+static void spread_out(const struct cluster *cluster, s16 from[CLUSTER_NODES])
+{
+    static s16 queue[CLUSTER_NODES];
+    u32 end = 1;
+    for (u32 i = 0; i < cluster->count; i++)
+        from[i] = UNREACHED;
+    from[0] = queue[0] = 0;
+    for (u32 i = 0; i < end; i++) {
+        const struct cluster_insn *at = &cluster->at[queue[i]];
+        end = reach(from, queue, end, queue[i], at->next);
+        end = reach(from, queue, end, queue[i], at->target);
+        for (u32 way = at->way; way != CLUSTER_NO_WAY; way = cluster->way[way].other)
+            end = reach(from, queue, end, queue[i], cluster->way[way].to);
+    }
+}
+
+bool trace_path_to(const struct cluster *cluster, u32 to, struct path *path)
+{
+    static s16 from[CLUSTER_NODES];
+    u32 length = 1;
+    spread_out(cluster, from);
+    if (to >= cluster->count || from[to] == UNREACHED)
+        return false;
+    for (u32 i = to; i; i = (u32)from[i])
+        length++;
+    if (path->count + length > PATH_MAX)
+        return false;
+    u32 i = to;
+    for (u32 n = length; n-- > 0; i = (u32)from[i])
+        path->step[path->count + n] = (struct path_step){
+            .rip = cluster->at[i].rip, .port = (u16)cluster->at[i].page, .begins = n == 0};
+    path->count += length;
+    return true;
+}
