@@ -40,6 +40,13 @@ void vcpu_offsets(void)
     OFFSET(VCPU_CS_ACCESS, seg[SEG_CS].access);
     OFFSET(FRAME_END_DIRTY, frame.end_dirty);
     OFFSET(FRAME_FLAGS, frame.flags);
+    OFFSET(FRAME_SAVE, frame.save);
+    OFFSET(FRAME_LINEAR, frame.linear);
+    OFFSET(FRAME_REQUEST, frame.request);
+    OFFSET(FRAME_PERFORMED, frame.performed);
+    OFFSET(FRAME_LEFT, frame.left);
+    OFFSET(FRAME_END_CARE, frame.end_care);
+    CONSTANT(REACH_BY_RSI, REACH_BY_RSI);
     OFFSET(FRAME_RUNNING, frame.running);
     TRANSLATION(rip, RIP);
     TRANSLATION(reason, REASON);

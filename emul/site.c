@@ -31,6 +31,15 @@ static enum code_state state_of(struct vcpu *v, struct translations *t, struct t
     return !compare || translation_compare(t, found) ? CODE_SAME : CODE_CHANGED;
 }
 
+void sites_forget_far(struct sites *sites)
+{
+    for (u32 i = 0; i < TRANSLATIONS; i++) {
+        struct translation *one = &sites->tc.table[i];
+        if (translation_is_there(one) && (one->pages > 1 || one->traced))
+            translations_drop(&sites->tc, one);
+    }
+}
+
 void sites_settle(struct sites *sites)
 {
     for (u32 i = 0; i < SITE_SKIPS; i++)

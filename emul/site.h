@@ -92,6 +92,13 @@ static inline bool sites_skip(struct sites *sites, u64 rip)
     return true;
 }
 
+/*
+ * What rules fetching has changed (CR0, CR4, EFER): an exit proves that its own instruction can be fetched, but not
+ * those in other pages, and vmx/entry.S compares only where pages are; with CET, calls are not for clusters.
+ * Translations over several pages, and traces, are dropped.
+ */
+void sites_forget_far(struct sites *sites);
+
 /* Brings skip[].site.hits up to date. */
 void sites_settle(struct sites *sites);
 

@@ -18,8 +18,9 @@ struct tracing {
     u32 max;
     u32 made;           /* instructions */
     u32 pages, context; /* context: of the next step */
-    u32 kept;           /* instructions when the last exit was seen */
+    u32 kept;           /* of them those up to the last exit of the path */
     u32 exits, gap;
+    u16 stopper; /* the one that could not be carried */
     u64 page[CLUSTER_TRACE_PAGES];
     u16 context_of[CLUSTER_NODES];
     s16 table[TABLE]; /* instructions by address and context */
@@ -105,8 +106,10 @@ static void add_way(struct tracing *t, struct cluster_insn *from, u64 rip, int t
     struct cluster *cluster = t->cluster;
     u16 *link = &from->way;
     for (; *link != CLUSTER_NO_WAY; link = &cluster->way[*link].other)
-        if (cluster->way[*link].rip == rip)
+        if (cluster->way[*link].rip == rip) {
+            cluster->way[*link].to = (s16)to;
             return;
+        }
     if (cluster->ways == CLUSTER_WAYS)
         return;
     cluster->way[cluster->ways] = (struct cluster_way){rip, (s16)to, CLUSTER_NO_WAY};
@@ -139,7 +142,7 @@ static void link_to(struct tracing *t, int from, int to)
 static void look_up(struct tracing *t, int from, u64 rip, s16 *edge)
 {
     s16 to = *place_of(t, rip, t->context_of[from]);
-    if (*edge == CLUSTER_OUT && to > from && to < (int)t->kept)
+    if (*edge == CLUSTER_OUT && to > from)
         *edge = to;
 }
 
@@ -180,6 +183,32 @@ static void count_exit(struct tracing *t, int index)
     t->kept = t->made;
 }
 
+static void cut_edge(const struct tracing *t, s16 *edge)
+{
+    if (*edge >= (int)t->made)
+        *edge = CLUSTER_OUT;
+}
+
+/* What a path came to behind its last exit is not in the cluster. */
+static void cut(struct tracing *t)
+{
+    struct cluster *cluster = t->cluster;
+    t->made = t->kept;
+    t->pages = 0;
+    for (u32 i = 0; i < TABLE; i++)
+        t->table[i] = NOWHERE;
+    for (u32 i = 0; i < t->made; i++) {
+        struct cluster_insn *at = &cluster->at[i];
+        *place_of(t, at->rip, t->context_of[i]) = (s16)i;
+        note_page(t, at->rip);
+        note_page(t, at->rip + at->insn.length - 1);
+        cut_edge(t, &at->next);
+        cut_edge(t, &at->target);
+    }
+    for (u32 i = 0; i < cluster->ways; i++)
+        cut_edge(t, &cluster->way[i].to);
+}
+
 /* One path from its first step on; sets *next to the one behind it. Returns why it is not followed farther. */
 static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
 {
@@ -188,11 +217,13 @@ static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
     int before = NOWHERE;
     u32 i = first;
     t->context = t->gap = 0;
+    t->kept = t->made;
     for (; i < path->count && (i == first || !path->step[i].begins) && why == WHY_PATH; i++) {
         int index;
         enum cluster_why made = find_or_make(t, &path->step[i], &index);
         if (made != WHY_END) {
             why = made;
+            t->stopper = made == WHY_INSTRUCTION ? insn_at(t, (int)t->made)->insn.op : 0;
             break;
         }
         if (before != NOWHERE)
@@ -206,28 +237,11 @@ static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
     while (i < path->count && (i == first || !path->step[i].begins))
         i++;
     *next = i;
+    cut(t);
     return why;
 }
 
 /* ---- the cluster ---- */
-
-static void cut_edge(const struct tracing *t, s16 *edge)
-{
-    if (*edge >= (int)t->kept)
-        *edge = CLUSTER_OUT;
-}
-
-/* What was seen beyond the last exit is not in the cluster. */
-static void cut(struct tracing *t)
-{
-    struct cluster *cluster = t->cluster;
-    for (u32 i = 0; i < t->kept; i++) {
-        cut_edge(t, &cluster->at[i].next);
-        cut_edge(t, &cluster->at[i].target);
-    }
-    for (u32 i = 0; i < cluster->ways; i++)
-        cut_edge(t, &cluster->way[i].to);
-}
 
 /* Nothing from `first` to `last` exits strongly, and something weakly (SPEC 6.4). */
 static bool is_weak(const struct cluster *cluster, int first, int last)
@@ -288,19 +302,16 @@ u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *c
     cluster->code_size = request->code_size;
     cluster->traced = true;
     enum cluster_why why = WHY_PATH;
-    u32 stopped = 0;
     for (u32 next = 0; next < request->path->count;) {
         why = walk(t, next, &next);
-        stopped = why == WHY_INSTRUCTION ? insn_at(t, (int)t->made)->insn.op : stopped;
     }
     if (t->exits < 2)
         return t->exits;
-    for (u32 i = 0; i < t->kept; i++)
+    for (u32 i = 0; i < t->made; i++)
         complete_edges(t, (int)i);
-    cut(t);
     cluster->why = why;
-    cluster->stopper = why == WHY_INSTRUCTION ? (u16)stopped : 0;
-    cluster->count = t->kept;
+    cluster->stopper = why == WHY_INSTRUCTION ? t->stopper : 0;
+    cluster->count = t->made;
     settle(cluster);
     return t->exits;
 }

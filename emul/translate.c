@@ -211,13 +211,6 @@ static void emit_time(struct translator *t, const struct later *l)
     tr_leave_now(t, FLAGS_IN_SLOT, l->rip);
 }
 
-/* v->rip and all registers are where they belong, and the flags in v->rflags. */
-static void emit_performed(struct translator *t)
-{
-    emit_slot_unary(&t->e, SLOT_JUMP, SLOT(frame.end_care));
-}
-
-/* Code that is jumped to makes no further such code but by tr_perform(), so this ends. */
 static void emit_later(struct translator *t)
 {
     for (u32 i = 0; i < t->later_count && !t->failed; i++) {
@@ -240,12 +233,9 @@ static void emit_later(struct translator *t)
         case LATER_TIME:
             emit_time(t, &l);
             break;
-        case LATER_PERFORM:
+        default:
             tr_perform(t, l.index, l.flags);
             emit_jump_back(&t->e, l.past);
-            break;
-        default:
-            emit_performed(t);
             break;
         }
     }

@@ -149,13 +149,11 @@ void tr_emit_reach(struct translator *t, const struct later *l)
     const struct code_line_key *key = &t->line_key[l->line];
     struct code_reach request = {.line = l->line, .size = key->size, .segment = key->segment, .kind = key->kind};
     u32 word;
+    if (l->scratch == RSI)
+        request.kind |= REACH_BY_RSI;
     memcpy(&word, &request, sizeof(word));
-    emit_slot(e, SLOT_ADD, l->scratch, tr_line_slot(request.line) + (u32)offsetof(struct code_line, linear));
-    emit_slot(e, SLOT_STORE, l->scratch, SLOT(frame.linear));
-    emit_slot(e, SLOT_LOAD, l->scratch, SLOT(frame.save));
-    emit_slot32_set(e, SLOT(frame.request), word);
     emit_slot_unary(e, SLOT_CALL, SLOT(frame.reach));
-    emit_slot32_compare(e, tr_line_slot(request.line) + (u32)offsetof(struct code_line, limit), 0);
+    emit32(e, word);
     emit_jcc_back(e, CC_NE, l->back);
     if (l->kind == LATER_REACH_OR_LEAVE) {
         tr_leave_now(t, l->flags, l->rip);

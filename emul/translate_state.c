@@ -178,10 +178,8 @@ void tr_perform(struct translator *t, u32 index, u32 flags)
                             .rip = at->rip,
                             .would = (u8)would_be_avoided(t, at),
                             .flags_in_slot = !(flags & FLAGS_IN_VCPU)};
-    emit_slot_set(&t->e, SLOT(frame.performed), (u64)p);
     emit_slot_unary(&t->e, SLOT_CALL, SLOT(frame.perform));
-    emit_slot32_compare(&t->e, SLOT(frame.left), 0);
-    tr_later(t, LATER_PERFORMED, emit_jcc(&t->e, CC_NE));
+    emit32(&t->e, (u64)p);
 }
 
 /* INC or DEC of the count for its kind of exit, at the start of the piece: an address of 32 bits. */

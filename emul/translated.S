@@ -18,12 +18,28 @@ translated_end_flags:
     orl $PART_RFLAGS, VCPU_DIRTY(%rsp)
     jmp *FRAME_END_DIRTY(%rsp)
 
-/* All the registers that C may change are the guest's. */
+/*
+ * Both are called with four bytes of data behind the call, where they do not return to.
+ *
+ * struct code_reach; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
+ * with ZF clear when the line reaches. All the registers that C may change are the guest's.
+ */
     .globl translated_call_reach
 translated_call_reach:
     pushq %rax
     pushq %rcx
-    pushq %rdx
+    movq 16(%rsp), %rax
+    movl (%rax), %ecx
+    addq $4, 16(%rsp)
+    movl %ecx, 24+FRAME_REQUEST(%rsp)
+    testl $REACH_BY_RSI << 24, %ecx
+    jnz 1f
+    movq %rbx, 24+FRAME_LINEAR(%rsp)
+    movq 24+FRAME_SAVE(%rsp), %rbx
+    jmp 2f
+1:  movq %rsi, 24+FRAME_LINEAR(%rsp)
+    movq 24+FRAME_SAVE(%rsp), %rsi
+2:  pushq %rdx
     pushq %rsi
     pushq %rdi
     pushq %r8
@@ -32,6 +48,7 @@ translated_call_reach:
     pushq %r11
     leaq 80(%rsp), %rdi
     call translated_reach
+    testb %al, %al
     popq %r11
     popq %r10
     popq %r9
@@ -43,13 +60,16 @@ translated_call_reach:
     popq %rax
     ret
 
-
-/* The interpreter works on v->gpr. */
+/* The address of a struct performed. Does not return where the cluster has to be left. The interpreter works on v->gpr. */
     .globl translated_call_perform
 translated_call_perform:
     movq %rdi, 8+VCPU_RDI(%rsp)
     leaq 8(%rsp), %rdi
     movq %rax, VCPU_RAX(%rdi)
+    movq (%rsp), %rax
+    movl (%rax), %eax
+    addq $4, (%rsp)
+    movq %rax, FRAME_PERFORMED(%rdi)
     movq %rcx, VCPU_RCX(%rdi)
     movq %rdx, VCPU_RDX(%rdi)
     movq %rbx, VCPU_RBX(%rdi)
@@ -67,6 +87,7 @@ translated_call_perform:
     subq $8, %rsp
     call translated_perform
     addq $8, %rsp
+    cmpl $0, FRAME_LEFT(%rbx)
     movq VCPU_RAX(%rbx), %rax
     movq VCPU_RCX(%rbx), %rcx
     movq VCPU_RDX(%rbx), %rdx
@@ -82,5 +103,8 @@ translated_call_perform:
     movq VCPU_R14(%rbx), %r14
     movq VCPU_R15(%rbx), %r15
     movq VCPU_RBX(%rbx), %rbx
+    jne 1f
     ret
+1:  leaq 8(%rsp), %rsp
+    jmp *FRAME_END_CARE(%rsp)
     .section .note.GNU-stack, "", @progbits

@@ -114,30 +114,32 @@ static __attribute__((noinline)) const struct walk_memo_line *walk_anew(struct v
     return NULL;
 }
 
-void translated_reach(struct vcpu *v)
+bool translated_reach(struct vcpu *v)
 {
     struct code_reach request = v->frame.request;
     struct code_line *line = &v->frame.line[request.line];
     enum access_kind kind = request.kind & REACH_WRITE ? ACCESS_WRITE : ACCESS_READ;
 
-    line->limit = 0;
     access_need(v, EMUL_STEP_PARTS);
     bool based = request.segment == SEG_FS || request.segment == SEG_GS;
-    u64 base = based ? vcpu_segment(v, (enum segment_name)request.segment)->base : 0, linear = v->frame.linear + base;
+    u64 base = based ? vcpu_segment(v, (enum segment_name)request.segment)->base : 0,
+        linear = v->frame.linear + line->linear + base;
+    line->limit = 0;
     walk_memo_begin(v, &v->vm->ept);
     if ((linear & ~PAGE_MASK) + request.size > PAGE_SIZE)
-        return;
+        return false;
     const struct walk_memo_line *walk = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
     if (!walk)
         walk = walk_anew(v, linear, kind);
     if (!walk || !may_fill(v, walk, request))
-        return;
+        return false;
     if (walk->lapic)
         fill_register(line, walk, request, linear);
     else
         *line = (struct code_line){
             .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
     line->linear -= base;
+    return line->limit;
 }
 
 /* Code that the running cluster was made from has changed, or may have, or is no longer where RIP leads to. */

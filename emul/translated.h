@@ -15,8 +15,9 @@ void translated_init(struct vcpu *v, const struct code_frame *ends);
  */
 bool translated_is_there(struct vcpu *v, const struct translation *t);
 
-/* Fills the line that v->frame.request names for v->frame.linear; its limit is 0 where that is not for a line. */
-void translated_reach(struct vcpu *v);
+/* Fills the line that v->frame.request names, for v->frame.linear beyond where it began. False: that is not for a line.
+ */
+bool translated_reach(struct vcpu *v);
 
 /* Performs v->frame.performed; v->frame.left says whether the cluster ends there. */
 void translated_perform(struct vcpu *v);

@@ -30,7 +30,6 @@ enum later_kind {
     LATER_REACH_OR_LEAVE, /* before the instruction */
     LATER_TIME,
     LATER_PERFORM, /* the instruction */
-    LATER_PERFORMED,
 };
 
 /* Code that stands out of the straight way. */

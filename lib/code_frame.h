@@ -27,7 +27,8 @@ struct code_reach {
     u8 segment; /* enum segment_name: FS and GS have a base */
     u8 kind; /* REACH_WRITE: also what reads and writes; REACH_TRAPPED: only a trapped page will do, else all but one */
 };
-enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2 };
+/* REACH_BY_RSI: the scratch register is RSI, not RBX. */
+enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2, REACH_BY_RSI = 4 };
 
 struct code_frame {
     const void *end;       /* leave: RAX = guest RIP */
@@ -37,7 +38,7 @@ struct code_frame {
     const void *reach, *perform;
     u64 save, save2; /* guest registers that are lent */
     u64 flags;       /* the guest's status flags, while they are not in the machine's */
-    u64 linear;      /* for reach */
+    u64 linear;      /* for reach: the address, less that of the line */
     u64 budget;      /* TSC ticks that a cluster may take (SPEC 6.4) */
     u64 more_budget; /* in addition, where the guest takes no interrupts: until an NMI comes */
     u64 deadline;    /* TSC; an NMI sets it to 0 */

@@ -3,6 +3,7 @@
 
 #include "emul/emul.h"
 #include "emul/retire.h"
+#include "emul/site.h"
 #include "emul/watch.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
@@ -152,35 +153,40 @@ void state_fetch(struct vcpu *v, u32 parts)
         fetch_rare(v, parts & -parts);
 }
 
-/* What entry.S has seen to be so it must see again. */
-static void code_world_changed(struct cpu *cpu)
+/* What entry.S has seen to be so it must see again. `rules`: of what is fetched from where, some have changed. */
+static void code_world_changed(struct cpu *cpu, u64 rules)
 {
     cpu->code_cr3 = CODE_CR3_NONE;
     answers_end(cpu);
+    if (cpu->sites && rules)
+        sites_forget_far(cpu->sites);
 }
 
 void state_set_cr0(struct cpu *cpu, u64 value)
 {
+    u64 changed = cpu->vcpu.cr0 ^ value;
     cpu->vcpu.cr0 = value;
     cpu->cr0_owned = value & cpu->cr0_mask;
-    code_world_changed(cpu);
+    code_world_changed(cpu, changed & CR0_PAGING);
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
 }
 
 void state_set_cr4(struct cpu *cpu, u64 value)
 {
+    u64 changed = cpu->vcpu.cr4 ^ value;
     cpu->vcpu.cr4 = value;
     cpu->cr4_owned = value & cpu->cr4_mask;
-    code_world_changed(cpu);
+    code_world_changed(cpu, changed & CR4_PAGING);
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
 }
 
 void state_set_efer(struct cpu *cpu, u64 value)
 {
+    u64 changed = cpu->vcpu.efer ^ value;
     cpu->vcpu.efer = value;
-    code_world_changed(cpu);
+    code_world_changed(cpu, changed & (EFER_NXE | EFER_LMA));
     vmwrite(VMCS_GUEST_EFER, value);
     u32 entry = cpu->controls.vm_entry & ~(u32)VM_ENTRY_IA32E_GUEST;
     if (value & EFER_LMA)
