@@ -157,11 +157,12 @@ static void build_ept(struct boot *boot, struct cpu *cpu)
           config.large_executable ? "" : "; large pages not executable (ITLB multihit)");
 }
 
-static void build_policy(struct boot *boot)
+static void build_policy(struct boot *boot, const struct cpu *cpu)
 {
     struct vm *vm = &boot->vm;
     struct range holes[EPT_HOLES_MAX];
     policy_build(&vm->policy, &boot->options.trap, &boot->facts);
+    vm->policy.rdtscp = cpu->controls.secondary & SECONDARY_ENABLE_RDTSCP;
     policy_io_bitmap(&vm->policy, boot->bitmaps.io);
     policy_msr_bitmap(&vm->policy, boot->bitmaps.msr);
     u32 count = policy_holes(&vm->policy, holes, EPT_HOLES_MAX);
@@ -300,7 +301,7 @@ void boot_build_vm(struct boot *boot, struct cpu *cpu)
     if (!vmcs_vmxon(cpu, &boot->caps))
         fatal("VMXON failed");
     build_ept(boot, cpu);
-    build_policy(boot);
+    build_policy(boot, cpu);
     build_paging_off(boot, cpu);
     build_cpuid(boot, cpu);
     build_cpu(boot, cpu);

@@ -160,7 +160,9 @@ static enum carry permitted(const struct assessed *f, const struct cluster_insn 
         return CARRY_NOT;
     if (at->carry != CARRY_JUMP && goes_far(at) && !f->request->path)
         return CARRY_NOT;
-    if (at->insn.op == OP_RDTSC && f->request->policy->tsc)
+    const struct policy *policy = f->request->policy;
+    bool stamp = at->insn.op == OP_RDTSC || at->insn.op == OP_RDTSCP;
+    if ((stamp && policy->tsc) || (at->insn.op == OP_RDTSCP && !policy->rdtscp))
         return CARRY_NOT;
     if (at->role == ROLE_WEAK && at->carry >= CARRY_STACK && at->carry <= CARRY_RET) /* a stack in a device */
         return CARRY_PERFORM;

@@ -21,7 +21,7 @@ enum kind {
 };
 
 /*
- * POPCNT, CRC32, MOVBE and RDTSCP stay out because not every CPU has them: then they are #UD, which root mode would
+ * POPCNT, CRC32 and MOVBE stay out because not every CPU has them: then they are #UD, which root mode would
  * take. PUSHA, POPA and ENTER make more accesses than a gap may have.
  */
 static const u8 kinds[OP_COUNT] = {
@@ -54,7 +54,7 @@ static const u8 kinds[OP_COUNT] = {
     [OP_STOS... OP_OUTS] = PERFORM + ACCESS,
     [OP_IN... OP_OUT] = PORT,
     [OP_NOP... OP_SFENCE] = NOTHING,
-    [OP_RDTSC] = PERFORM,
+    [OP_RDTSC... OP_RDTSCP] = PERFORM,
     [OP_AAA... OP_DAS] = PERFORM,
 };
 

@@ -69,6 +69,7 @@ struct policy {
     bool apic_page;       /* the LAPIC page is a hole */
     u64 apic_base;        /* page-aligned; vmx/ changes it when the guest moves its LAPIC */
     bool dr, tsc, cr3, hlt;
+    bool rdtscp;          /* "Enable RDTSCP" is there: the instruction is no #UD. vmx/ sets it */
     u8 plain_ports[8192]; /* a bit for each port: FORWARD, so that a byte read or written is no more than that */
     u16 console_data; /* the data port of the UART that Exeunt prints on, where that is why it is guarded; 0: none */
 };

@@ -157,13 +157,36 @@ static void complete_edges(struct tracing *t, int from)
 
 /* ---- contexts ---- */
 
+/* The return that led to this context; NULL: no return did. */
+static const struct cluster_insn *return_into(const struct tracing *t, u32 context)
+{
+    u32 index = context & ~CONTEXT_RETURNED;
+    if (!(context & CONTEXT_RETURNED) || index >= t->made || insn_at(t, (int)index)->insn.op != OP_RET)
+        return NULL;
+    return insn_at(t, (int)index);
+}
+
+/*
+ * A call from where a return led to, and to behind it: it calls what that return was from, so that the loop around both
+ * is closed.
+ */
+static bool calls_again(const struct tracing *t, const struct cluster_insn *call, const struct cluster_insn *from)
+{
+    for (u32 way = from ? from->way : CLUSTER_NO_WAY; way != CLUSTER_NO_WAY; way = t->cluster->way[way].other)
+        if (t->cluster->way[way].rip == rip_behind(t, call))
+            return true;
+    return false;
+}
+
 /* The context of what comes behind a call or return. */
 static u32 context_behind(const struct tracing *t, int index)
 {
     const struct cluster_insn *at = insn_at(t, index);
     u32 here = t->context_of[index];
-    if (at->insn.op == OP_CALL)
-        return (u32)index + 1;
+    if (at->insn.op == OP_CALL) {
+        const struct cluster_insn *from = return_into(t, here);
+        return calls_again(t, at, from) ? t->context_of[from - t->cluster->at] : (u32)index + 1;
+    }
     if (at->insn.op != OP_RET)
         return here;
     bool called = here > 0 && here <= CLUSTER_NODES;

@@ -3,6 +3,7 @@
 
 #include "lib/console.h"
 #include "lib/cpu.h"
+#include "lib/msr.h"
 #include "vmx/cpu.h"
 #include "vmx/reporting.h"
 
@@ -31,6 +32,17 @@ static void port_out(u16 port, u32 size, u32 value)
         out32(port, value);
         break;
     }
+}
+
+/* RDTSCP has it too, and never exits to an outer hypervisor. Whoever asks for IA32_TSC_AUX performs just that. */
+static bool msr_read(u32 msr, u64 *value)
+{
+    if (msr != MSR_TSC_AUX || !host_cpu()->vm->policy.rdtscp)
+        return vmx_rdmsr_safe(msr, value);
+    u32 low, high, aux;
+    asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+    *value = aux;
+    return true;
 }
 
 static u64 debug_address(u32 index)
@@ -65,7 +77,7 @@ bool machine_read_cpuid(struct cpu *cpu)
 const struct machine real_machine = {
     .port_in = port_in,
     .port_out = port_out,
-    .msr_read = vmx_rdmsr_safe,
+    .msr_read = msr_read,
     .msr_write = vmx_wrmsr_safe,
     .vector_get = vmx_vector_get,
     .vector_set = vmx_vector_set,

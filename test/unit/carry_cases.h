@@ -225,7 +225,7 @@ static const struct {
     {CODE_64, CARRY_NOT, "f3 0f b8 d8", "popcnt %eax,%ebx"},
     {CODE_64, CARRY_NOT, "f2 0f 38 f0 d8", "crc32b %al,%ebx"},
     {CODE_64, CARRY_NOT, "0f 38 f0 18", "movbe (%rax),%ebx"},
-    {CODE_64, CARRY_NOT, "0f 01 f9", "rdtscp"},
+    {CODE_64, CARRY_PERFORM, "0f 01 f9", "rdtscp"},
     {CODE_64, CARRY_NOT, "c8 08 00 00", "enter $8,$0"},
     {CODE_64, CARRY_NOT, "0f 33", "rdpmc"},
     {CODE_64, CARRY_NOT, "0f 01 f8", "swapgs"},
