@@ -201,6 +201,10 @@ linux: $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz
 $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: tools/linux-guest tools/linux-init test/linux/cpuid-sum.c
 	tools/linux-guest $(BUILD)/linux
 
+# With drivers that the cloud kernel has not; for tools/bench only.
+$(BUILD)/linux-standard/vmlinuz $(BUILD)/linux-standard/initrd.gz &: tools/linux-guest tools/linux-init test/linux/cpuid-sum.c
+	tools/linux-guest $(BUILD)/linux-standard standard
+
 iso: $(BUILD)/exeunt.iso
 
 $(BUILD)/exeunt.iso: $(BUILD)/exeunt.elf $(GUEST_IMAGES) $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz tools/mkimage

@@ -9,8 +9,12 @@ import bench_engines
 
 # Ops of a phase, as test/linux/phases has them.
 PHASES = {"cpu": 2, "mem": 16, "encode": 8, "find": 4, "idle": 1, "storm": 100}
+CARD_PHASES = {"e1000-rr": 1000}  # with a network card, and the kernel that has its driver, in a boot of their own
+OPS = {**PHASES, **CARD_PHASES}
 BOOTS = {"linux-boot": "", "linux-boot-notrap": "trap=none"}
-WORKLOADS = list(BOOTS) + list(PHASES)
+WORKLOADS = list(BOOTS) + list(OPS)
+CARD = "0xc1020000"  # where Bochs's firmware puts the card's registers; the guest fails where that is not so
+CARD_TRAP = f"trap=pio,apic,mmio:{CARD}+0x20000"
 
 # The same work bare and under Exeunt: see README, "Figures".
 CMDLINE = "console=ttyS0,115200 lapic=notscdeadline mitigations=off nokaslr guest.tests=none"
@@ -22,8 +26,13 @@ class Failure(Exception):
     pass
 
 
-def build(out, must):
-    """The kernel, and the initramfs with /bench in a second archive behind the first."""
+def kernel(workload):
+    """The directory of build/ that has its kernel."""
+    return "linux-standard" if workload in CARD_PHASES else "linux"
+
+
+def build(out, must, workloads):
+    """The kernels, and their initramfs with /bench in a second archive behind the first."""
     tree = f"{out}/initrd.tree"
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(f"{tree}/bench")
@@ -33,11 +42,14 @@ def build(out, must):
     shutil.copy("test/linux/phases", f"{tree}/bench/phases")
     must(["sh", "-c", f"cd {tree} && find bench | LC_ALL=C sort | cpio -o -H newc --quiet --owner=0:0 --reproducible | "
           "gzip -9n >../more.gz"])
-    shutil.copy("build/linux/vmlinuz", f"{out}/vmlinuz")
-    with open(f"{out}/initrd.gz", "wb") as f:
-        for part in ("build/linux/initrd.gz", f"{out}/more.gz"):
-            with open(part, "rb") as g:
-                f.write(g.read())
+    for linux in {kernel(w) for w in workloads if w in WORKLOADS}:
+        must(["make", "-s", f"build/{linux}/vmlinuz"])
+        os.makedirs(f"{out}/{linux}", exist_ok=True)
+        shutil.copy(f"build/{linux}/vmlinuz", f"{out}/{linux}/vmlinuz")
+        with open(f"{out}/{linux}/initrd.gz", "wb") as f:
+            for part in (f"build/{linux}/initrd.gz", f"{out}/more.gz"):
+                with open(part, "rb") as g:
+                    f.write(g.read())
     with open(f"{out}/disk", "wb") as f:  # 16 MiB that say where they are
         for block in range(4096):
             f.write(block.to_bytes(4, "little") * 1024)
@@ -50,15 +62,19 @@ class Boot:
         """boots_as: the workloads that this boot is as a whole, or none and it is for its phases"""
         self.out, self.boots_as, self.phases, self.engine, self.timing = out, boots_as, phases, engine, timing
         self.options = options
-        self.name = "-".join([boots_as[0] if boots_as else "linux-phases"] + ([bench_engines.file_name(engine), timing] if engine else ["bare"]))
+        self.card = any(p in CARD_PHASES for p in phases)
+        name = boots_as[0] if boots_as else "linux-card" if self.card else "linux-phases"
+        self.name = "-".join([name] + ([bench_engines.file_name(engine), timing] if engine else ["bare"]))
 
     def grub(self):
         cmdline = f"{CMDLINE} guest.bench={','.join(self.phases) or 'none'}"
+        cmdline += f" guest.card={CARD}" if self.card else ""
         if not self.engine:
             return [f"linux /boot/vmlinuz {cmdline}", "initrd /boot/initrd.gz"]
         # Without a console the report, which is formatted all the same, waits for no serial line: bare has none.
         options = f"console=none hypercall=user {bench_engines.options(self.engine)} timing={self.timing}"
-        options += "".join(" " + word for word in [self.options] + [BOOTS[w] for w in self.boots_as])
+        traps = [CARD_TRAP] if self.card else [BOOTS[w] for w in self.boots_as]
+        options += "".join(" " + word for word in [self.options] + traps)
         return [f"multiboot2 /boot/exeunt.elf {options}", f"module2 /boot/vmlinuz {cmdline}", "module2 /boot/initrd.gz"]
 
     def boot(self, model):
@@ -67,7 +83,8 @@ class Boot:
         os.makedirs(base, exist_ok=True)
         with open(f"{base}/grub.cfg", "w", encoding="ascii") as f:
             f.write("set timeout=0\n" + "\n".join(self.grub()) + "\nboot\n")
-        files = [f"{self.out}/{f}" for f in ("exeunt.elf", "vmlinuz", "initrd.gz")]
+        linux = kernel((self.boots_as + self.phases)[0])
+        files = [f"{self.out}/{f}" for f in ("exeunt.elf", f"{linux}/vmlinuz", f"{linux}/initrd.gz")]
         p = subprocess.run(["tools/mkimage", "single", f"{base}/cd.iso", f"{base}/grub.cfg"] + files,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if p.returncode:
@@ -76,7 +93,8 @@ class Boot:
         # Under Exeunt from the first exit, which is a CPUID some hundred instructions behind the kernel's entry.
         begin = "vmexit" if self.engine else ENTRY
         p = subprocess.run(["tools/run-bochs", "-q", "-t", "900", "-m", model, "-d", f"{base}/disk", "-T", TIME0,
-                            "-b", begin, "-o", f"{base}/com1", "-l", f"{base}/log", f"{base}/cd.iso"],
+                            "-b", begin, "-o", f"{base}/com1", "-l", f"{base}/log", f"{base}/cd.iso"]
+                           + (["-n"] if self.card else []),
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
         for name in ("cd.iso", "disk"):
             os.remove(f"{base}/{name}")
@@ -107,14 +125,14 @@ class Boot:
         begin, end = marks[f"{name}-begin"], marks[f"{name}-end"]
         figure = {key: end[key] - begin[key] for key in end}
         figure["ticks"] = figure.pop("tsc")
-        return {"ops": PHASES[name], **figure}
+        return {"ops": OPS[name], **figure}
 
 
 def boots(workloads, engine, timing, out, options=""):
-    """The boots that these workloads need; the phases share one."""
-    whole, phases = ([w for w in workloads if w in there] for there in (BOOTS, PHASES))
+    """The boots that these workloads need; the phases share one, those with a card another."""
+    whole, phases, card_phases = ([w for w in workloads if w in there] for there in (BOOTS, PHASES, CARD_PHASES))
     # Bare there is nothing to trap: one boot serves all.
     some = []
     if whole:
         some = [Boot(out, [w], [], engine, timing, options) for w in whole] if engine else [Boot(out, whole, [], None, timing)]
-    return some + ([Boot(out, [], phases, engine, timing, options)] if phases else [])
+    return some + [Boot(out, [], shared, engine, timing, options) for shared in (phases, card_phases) if shared]

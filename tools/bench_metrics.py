@@ -21,7 +21,7 @@ def per(figure, key):
 
 
 # Here time passes at a device's pace: the difference to bare says nothing of an exit, Exeunt's own account is used.
-PACED = ("serial-console", "find", "idle", "linux-boot", "linux-boot-notrap")
+PACED = ("serial-console", "find", "idle", "e1000-rr", "linux-boot", "linux-boot-notrap")
 
 
 def baseline(engines):
