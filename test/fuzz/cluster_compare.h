@@ -36,6 +36,8 @@ static const char *differing_state(const struct test_guest *a, const struct test
         return control;
     if (v->dr7 != w->dr7 || m->dr6 != n->dr6 || memcmp(a->dr, b->dr, sizeof(a->dr)) != 0)
         return "debug registers";
+    if (memcmp(&m->console, &n->console, sizeof(m->console)) != 0 || m->dlab != n->dlab)
+        return "the console";
     if (buses[0].no_lapic || buses[1].no_lapic)
         return "an access to the LAPIC that is none";
     if (a->port_value != b->port_value || a->now != b->now)

@@ -50,7 +50,7 @@ static void *cluster_map(void *context, hpa_t at)
     return bus_map(context, at);
 }
 
-static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
+static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc, u16 console)
 {
     static const struct policy_facts facts = {
         .guards = {.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true},
@@ -68,33 +68,46 @@ static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
     };
     struct policy_facts plain = facts;
     plain.report_at_end = kind == 1;
+    plain.console_port = console;
     policy_build(policy, &request, &plain);
 }
 
-static void begin_one(u32 kind, bool dr, bool tsc, bool smp, bool watched)
+/* What guests are born with. */
+struct birth {
+    u32 kind; /* of policy */
+    bool dr, tsc, smp, watched;
+    bool console, follows; /* Exeunt prints on a UART; translated code may write to it */
+};
+
+static void begin_one(const struct birth *birth)
 {
-    bus_begin(watched);
+    bus_begin(birth->watched);
     struct vcpu *v = guest_init(MODE_64, false);
     struct vm *vm = v->vm;
-    build_policy(&vm->policy, kind, dr, tsc);
+    build_policy(&vm->policy, birth->kind, birth->dr, birth->tsc, birth->console ? CLUSTER_CONSOLE : 0);
     guards_init(&vm->guards, &(struct guard_config){.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true});
     if (ept_add_hole(&vm->ept, (struct range){APIC_AT, MMIO_AT + PAGE_SIZE}) != EPT_OK)
         abort();
-    vm->smp = smp;
+    vm->smp = birth->smp;
     vm->string_deadline_ticks = 60;
     vm->window.physmap.map = cluster_map;
     vm->window.physmap.direct = (char *)bus_now()->at;
     host_guest.machine.port_in = cluster_port_in;
     host_guest.machine.port_out = cluster_port_out;
     host_guest.machine.guest_ends = cluster_guest_ends;
+    host_guest.machine.port_written = birth->console ? cluster_port_written : NULL;
+    host_guest.machine.console_line = birth->follows ? &cluster_machine()->console : NULL;
     v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
     fill();
 }
 
 static void cluster_begin(void)
 {
-    u32 kind = draw(4);
-    bool dr = draw(4), tsc = draw(4) == 0, smp = draw(2), compare = draw(4) == 0, watched = draw(4) == 0;
+    struct birth birth = {.kind = draw(4), .dr = draw(4), .tsc = draw(4) == 0, .smp = draw(2)};
+    bool compare = draw(4) == 0;
+    birth.watched = draw(4) == 0;
+    birth.console = draw(3);
+    birth.follows = birth.console && draw(6);
     if (!cluster_sites)
         cluster_sites = mmap(NULL, sizeof(*cluster_sites), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -105,7 +118,7 @@ static void cluster_begin(void)
     cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
     for (EACH_GUEST)
-        begin_one(kind, dr, tsc, smp, watched);
+        begin_one(&birth);
     use(STEPS);
     host_guest.vm.window.physmap.direct_end = APIC_AT;
     use(RUNS);

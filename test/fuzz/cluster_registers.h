@@ -40,7 +40,7 @@ static u64 draw_device(void)
 
 static u64 draw_value(u32 reg)
 {
-    static const u16 ports[] = {0x80, 0x80, 0x80, 0x60, 0x64, 0x65, 0xcf8, 0x3f8, 0xffff};
+    static const u16 ports[] = {0x80, 0x80, 0x80, 0x60, 0x64, 0x65, 0xcf8, 0x3f8, 0x3fb};
     switch (reg) {
     case RDX:
         return draw(6) ? ports[draw(9)] : draw_bits();
@@ -100,6 +100,7 @@ static void set_registers(void)
     u32 shadow = special == 5 ? BLOCKING_BY_STI : special == 6 ? BLOCKING_BY_MOV_SS : 0;
     u32 port_value = draw(65536) << 16 | draw(65536), tick = 1 + draw(3);
     u64 dr = draw_address();
+    bool held = draw(6) == 0;
     for (EACH_GUEST) {
         struct vcpu *v = &host_guest.v;
         for (u32 i = 0; i < GPR_COUNT; i++)
@@ -114,6 +115,7 @@ static void set_registers(void)
         host_guest.port_value = port_value;
         host_guest.now = cluster_now;
         host_guest.tick = tick;
+        cluster_console_begin(cluster_machine(), held);
     }
 }
 

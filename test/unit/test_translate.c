@@ -30,7 +30,7 @@ static void begin(enum guest_mode mode, bool user)
     cluster_mode = mode;
     cluster_user = user;
     for (EACH_GUEST) {
-        build_policy(&host_guest.vm.policy, 0, true, false);
+        build_policy(&host_guest.vm.policy, 0, true, false, 0);
         set_mode_of(mode, user, false, true);
     }
     host_guests[RUNS].vm.coherence.mode = COHERE_PROTECT;
