@@ -7,6 +7,7 @@
 #define TEST_FUZZ_CLUSTER_GUESTS_H
 
 #include "emul/site.h"
+#include "test/fuzz/cluster_driver.h"
 #include "test/fuzz/cluster_flags.h"
 #include "test/fuzz/cluster_memory.h"
 #include "test/fuzz/cluster_program.h"
@@ -18,6 +19,7 @@ static enum guest_mode cluster_mode;
 static bool cluster_user;
 static struct code cluster_made;
 static struct functions cluster_functions;
+static bool cluster_driving;      /* the program is one of cluster_driver.h */
 static char cluster_trouble[512]; /* what was not the same; empty: nothing */
 
 static bool cluster_over; /* these guests differ, and nothing is wrong: others must go on */
@@ -117,6 +119,7 @@ static void cluster_begin(void)
     cluster_over = false;
     cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
+    cluster_driving = false;
     for (EACH_GUEST)
         begin_one(&birth);
     use(STEPS);
@@ -204,8 +207,10 @@ static void draw_mapping(void)
     bool supervisor = !cluster_user, key = v->cr4 & CR4_PKE, xd = v->efer & EFER_NXE;
     cluster_mapping.code = v->cr4 & CR4_SMEP && supervisor ? CODE_FLAGS & ~4u : CODE_FLAGS;
     for (u32 i = 0; i < 2; i++)
-        cluster_mapping.data[i] = (v->cr4 & CR4_SMAP && supervisor && draw(4) ? 3 : 7) |
-                                  (key ? (u64)draw(3) << 59 : 0) | (xd && draw(4) == 0 ? BIT(63) : 0);
+        cluster_mapping.data[i] = cluster_driving
+                                      ? cluster_user ? 7 : 3
+                                      : (v->cr4 & CR4_SMAP && supervisor && draw(4) ? 3 : 7) |
+                                            (key ? (u64)draw(3) << 59 : 0) | (xd && draw(4) == 0 ? BIT(63) : 0);
 }
 
 static void set_mode(void)

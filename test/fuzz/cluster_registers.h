@@ -86,13 +86,24 @@ static u64 draw_stack(void)
     }
 }
 
+static void set_for_driver(u64 value[GPR_COUNT], u32 *special)
+{
+    value[RSP] = DATA + 0x800 + 8 * draw(0x40) + (draw(8) ? 0 : draw(8));
+    value[RBP] = 1 + draw(8);
+    value[RSI] = value[RDX] = draw(2) ? CLUSTER_CONSOLE : 0x80;
+    value[RDI] = draw(4) ? APIC_AT + 0x80 : MMIO_AT;
+    *special += draw(4) ? 64 : 0;
+}
+
 static void set_registers(void)
 {
     u64 value[GPR_COUNT], flags = draw_bits(), dr7 = 0x400;
-    u32 special = draw(64), iopl = draw(4) ? 3 : 0;
+    u32 special = draw(64), iopl = draw(cluster_driving ? 16 : 4) ? 3 : 0;
     for (u32 i = 0; i < GPR_COUNT; i++)
         value[i] = to_offset(draw_value(i));
     value[RSP] = to_offset(draw_stack());
+    if (cluster_driving && draw(16))
+        set_for_driver(value, &special);
     flags &= RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF | RFLAGS_IF | RFLAGS_NT | RFLAGS_ID;
     flags |= (draw(8) == 0 ? RFLAGS_DF : 0) | iopl << RFLAGS_IOPL_SHIFT | RFLAGS_FIXED1;
     flags |= special == 0 ? RFLAGS_TF : special == 1 ? RFLAGS_AC : special == 2 ? RFLAGS_RF : 0;

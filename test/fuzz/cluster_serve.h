@@ -30,6 +30,9 @@ static void note_taken(const struct translation *made)
     }
     cluster_seen.lengths[min_u64(cluster->count, CLUSTER_MAX)]++;
     cluster_seen.traced += cluster->traced;
+    cluster_seen.traced_insns += cluster->traced ? cluster->count : 0;
+    cluster_seen.ways += cluster->ways;
+    cluster_seen.roaming += made->roams && cluster->traced;
 }
 
 static u32 taken_for(const struct taken *taken, u64 rip)
@@ -145,6 +148,7 @@ static u32 record(u32 side)
     ahead_end();
     note_made(made, r->linear, r->rip);
     cluster_seen.recorded += performed;
+    cluster_seen.sides += side && performed;
     return performed;
 }
 
