@@ -93,7 +93,7 @@ __attribute__((unused)) static void new_code(void)
     if (draw(8)) /* the guest has been elsewhere for long: what was recorded is given up */
         cluster_sites->recording.patience = draw(8);
     use(STEPS);
-    cluster_driving = may_drive() && draw(3);
+    cluster_driving = may_drive() && draw(4);
     draw_mapping();
     for (EACH_GUEST)
         map_all();

@@ -83,10 +83,12 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
         const char *what = differing();
         if (!what && (taken->mixed || avoided_same(outcome, counted)))
             break;
+        if (what && strcmp(what, "memory") == 0)
+            where_memory();
         if (!what)
             what = "avoided";
         if (strcmp(what, "rip") != 0 && strcmp(what, "what the machine saw") != 0)
-            nearest = what, where_memory(), note_states();
+            nearest = what, note_states();
         else if (strcmp(what, "rip") != 0 && strcmp(nearest, "rip never reached") == 0)
             nearest = what;
         struct insn insn;
@@ -171,7 +173,7 @@ static bool go_on(void)
 }
 
 #define TURNS 40
-#define TURNS_DRIVING 150
+#define TURNS_DRIVING 100
 
 /* Where a turn begins: mostly at the first instruction; a function has somewhere to return to. */
 static u64 draw_start(void)
