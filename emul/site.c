@@ -158,12 +158,6 @@ static bool roams(struct vcpu *v, struct sites *sites, u64 rip, const struct sit
            (old->expect ^ exit->detail) & old->expect_mask;
 }
 
-/* IN or OUT of a byte, to DX (SDM "Exit Qualification for I/O Instructions"). */
-static bool any_port_will_do(const struct site_exit *exit)
-{
-    return !(exit->detail & (BITS(2, 0) | BITS(6, 4)));
-}
-
 /* False: it is not another place that the same code reaches, but other code; or a port, which is part of the code. */
 static bool may_roam(struct vcpu *v, struct sites *sites, u64 rip, const struct site_exit *exit)
 {
@@ -172,7 +166,7 @@ static bool may_roam(struct vcpu *v, struct sites *sites, u64 rip, const struct 
         forget(v, sites, old, rip);
         return false;
     }
-    if (exit->cause.kind == TRACK_PAGE || any_port_will_do(exit))
+    if (site_may_roam(exit))
         return true;
     in_vain(v, sites, rip, old, WHY_GUARD);
     return false;

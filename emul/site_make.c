@@ -201,6 +201,7 @@ bool site_make(struct vcpu *v, struct sites *sites, const struct site_exit *exit
     struct cluster_request request = site_request(v, sites, exit);
     *tried = &made;
     sites->promise = 0;
+    sites->roams &= site_may_roam(exit); /* what was made before at this address may have been for other code */
     if (path && make_trace(v, sites, exit, path))
         return true;
     for (; request.max; request.max /= 2) {

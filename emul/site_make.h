@@ -28,6 +28,12 @@ static inline u32 site_cs_limit(const struct vcpu *v)
     return access_is_64(v) ? 0 : v->seg[SEG_CS].limit;
 }
 
+/* At any page, or an IN or OUT of a byte, to DX (SDM "Exit Qualification for I/O Instructions"). */
+static inline bool site_may_roam(const struct site_exit *exit)
+{
+    return exit->cause.kind == TRACK_PAGE || !(exit->detail & (BITS(2, 0) | BITS(6, 4)));
+}
+
 /*
  * Forms, translates and publishes for the exit of the instruction at CS:RIP; from *path where it is not NULL and is
  * worth it. False: nothing came of it, and `why` says what is in the way. *tried is what it was, or was to be.

@@ -15,19 +15,23 @@ static bool pushes(const struct insn *insn)
     return insn->op == OP_PUSH || insn->op == OP_CALL;
 }
 
-/* What is no device's is reached by lines for eight bytes, whatever its size. */
+/*
+ * What is no device's is reached by lines for eight bytes, whatever its size. A return that goes elsewhere than it went
+ * before has read the stack, and is left to the guest, which reads it again: the stack is for lines only in RAM.
+ */
 static struct code_line_key key_of(const struct cluster_insn *at)
 {
     const struct memory_operand *memory = &at->insn.memory;
     bool trapped = at->role == ROLE_WEAK;
     if (is_on_stack(at))
-        return (struct code_line_key){RSP, REG_NONE, 8, pushes(&at->insn) ? REACH_WRITE : 0, SEG_DS};
+        return (struct code_line_key){RSP, REG_NONE, 8, REACH_RAM | (pushes(&at->insn) ? REACH_WRITE : 0), SEG_DS};
     bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
     return (struct code_line_key){
         .base = memory->base,
         .index = memory->index,
         .size = trapped ? (u8)tr_memory_size(&at->insn) : 8,
-        .kind = (u8)((translate_writes_memory(&at->insn) ? REACH_WRITE : 0) | (trapped ? REACH_TRAPPED : 0)),
+        .kind = (u8)((translate_writes_memory(&at->insn) ? REACH_WRITE : 0) | (trapped ? REACH_TRAPPED : 0) |
+                     (memory->base == RSP && !trapped ? REACH_RAM : 0)),
         .segment = based ? memory->segment : SEG_DS,
     };
 }

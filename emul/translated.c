@@ -92,6 +92,8 @@ static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct c
     bool trapped = request.kind & REACH_TRAPPED;
     if (!walk->touch || trapped != (walk->class == EPT_CLASS_TRAPPED))
         return false;
+    if (request.kind & REACH_RAM && walk->class != EPT_CLASS_RAM)
+        return false;
     if (!(request.kind & REACH_WRITE) || walk->class != EPT_CLASS_RAM)
         return true;
     return !ept_write_protected(&v->vm->ept, gpa(walk->page)) && !is_own(running, walk->page) &&

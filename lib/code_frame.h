@@ -25,10 +25,12 @@ struct code_reach {
     u8 line;
     u8 size;
     u8 segment; /* enum segment_name: FS and GS have a base */
-    u8 kind; /* REACH_WRITE: also what reads and writes; REACH_TRAPPED: only a trapped page will do, else all but one */
+    /* REACH_WRITE: also what reads and writes; REACH_TRAPPED: only a trapped page will do, else all but one; REACH_RAM:
+     * only memory, which may be read twice */
+    u8 kind;
 };
 /* REACH_BY_RSI: the scratch register is RSI, not RBX. */
-enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2, REACH_BY_RSI = 4 };
+enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2, REACH_RAM = 4, REACH_BY_RSI = 8 };
 
 struct code_frame {
     const void *end;       /* leave: RAX = guest RIP */

@@ -63,6 +63,26 @@ static void place_functions(u64 code)
     }
 }
 
+/* Of a driver: each has room for itself. */
+#define DRIVER_SPACE 160u
+
+static void place_driver(u64 code)
+{
+    u32 first = draw(64), step = 1 + draw(12), shift = draw(2) * 64;
+    cluster_functions.count = 0;
+    for (u32 i = 0; cluster_functions.count < DRIVER_FUNCTIONS; i += step) {
+        u64 at = CODE + (first + i) * DRIVER_SPACE % (CODE_SIZE - DRIVER_SPACE) / DRIVER_SPACE * DRIVER_SPACE + shift;
+        if (at - code + DRIVER_SPACE >= CODE_BYTES + DRIVER_SPACE)
+            cluster_functions.rip[cluster_functions.count++] = at;
+    }
+}
+
+/* Where there are flat segments, and operands that are named as in 64-bit code. */
+static bool may_drive(void)
+{
+    return cs_base() == 0 && vcpu_code_size(&host_guest.v) != CODE_16;
+}
+
 __attribute__((unused)) static void new_code(void)
 {
     struct code *code = &cluster_made;
@@ -70,6 +90,10 @@ __attribute__((unused)) static void new_code(void)
     u64 at = draw(6) ? CODE + draw(CODE_SIZE - CODE_BYTES - 64) : CODE + (1 + draw(3)) * PAGE_SIZE - draw(200);
     if (draw(6) == 0 || cluster_seen.codes == 0)
         set_mode();
+    if (draw(8)) /* the guest has been elsewhere for long: what was recorded is given up */
+        cluster_sites->recording.patience = draw(8);
+    use(STEPS);
+    cluster_driving = may_drive() && draw(4);
     draw_mapping();
     for (EACH_GUEST)
         map_all();
@@ -80,14 +104,20 @@ __attribute__((unused)) static void new_code(void)
                           .target_count = COUNT_OF(cluster_targets),
                           .base = cs_base(),
                           .slots = to_offset(SLOTS)};
-    place_functions(at);
-    draw_mix(&mix);
-    program_make(code, &cluster_functions, 2 + draw(CODE_INSNS - 2), &mix);
+    if (cluster_driving) {
+        place_driver(at);
+        driver_make(code, &cluster_functions, DATA + 0x100 - host_guest.v.seg[SEG_FS].base);
+    } else {
+        place_functions(at);
+        draw_mix(&mix);
+        program_make(code, &cluster_functions, 2 + draw(CODE_INSNS - 2), &mix);
+    }
     for (u32 i = 0; i < cluster_functions.count; i++)
         store_code(cluster_functions.rip[i], cluster_functions.code[i].bytes, cluster_functions.code[i].length);
     store_code(at, code->bytes, code->length);
     cluster_now += draw(8) ? 2 * WRITE_WINDOW : 1000;
     cluster_seen.codes++;
+    cluster_seen.drivers += cluster_driving;
 }
 
 /* The main code or a function. */
@@ -132,6 +162,8 @@ static void set_limit(void)
 static void between(void)
 {
     u32 event = draw(64), space = draw(SPACES);
+    if (cluster_driving && draw(3))
+        event = 63;
     if (event < 4)
         rewrite();
     else if (event < 7)

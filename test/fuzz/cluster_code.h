@@ -80,8 +80,9 @@ struct code {
     u32 count, length;
     struct {
         u16 at, length;
-        u8 jump; /* bytes of a displacement at its end that is still to be set */
-        u8 back; /* to so many instructions before; 0: anywhere */
+        u8 jump;  /* bytes of a displacement at its end that is still to be set */
+        u8 back;  /* to so many instructions before; 0: anywhere */
+        u8 ahead; /* or over so many; 0: the same */
     } insn[CODE_INSNS + 10];
     u8 bytes[CODE_BYTES + 32];
     const u64 *targets; /* linear addresses that operands may name */
@@ -126,7 +127,7 @@ static void code_add(struct code *code, u32 length)
     code->insn[code->count++].length = (u16)length;
     code->length += length;
     code->insn[code->count].at = (u16)code->length;
-    code->insn[code->count].jump = code->insn[code->count].back = 0;
+    code->insn[code->count].jump = code->insn[code->count].back = code->insn[code->count].ahead = 0;
 }
 
 /* Bytes at the end; how many. */

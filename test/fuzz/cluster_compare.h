@@ -36,6 +36,8 @@ static const char *differing_state(const struct test_guest *a, const struct test
         return control;
     if (v->dr7 != w->dr7 || m->dr6 != n->dr6 || memcmp(a->dr, b->dr, sizeof(a->dr)) != 0)
         return "debug registers";
+    if (memcmp(&m->console, &n->console, sizeof(m->console)) != 0 || m->dlab != n->dlab)
+        return "the console";
     if (buses[0].no_lapic || buses[1].no_lapic)
         return "an access to the LAPIC that is none";
     if (a->port_value != b->port_value || a->now != b->now)
@@ -72,7 +74,10 @@ static char cluster_memory_trouble[64];
 static void where_memory(void)
 {
     const u8 *a = host_guests[RUNS].ram, *b = host_guests[STEPS].ram;
-    for (u64 at = BLOCK; at < BLOCK_END; at++)
+    u64 at = BLOCK;
+    while (at < BLOCK_END && memcmp(a + at, b + at, PAGE_SIZE) == 0)
+        at += PAGE_SIZE;
+    for (; at < BLOCK_END; at++)
         if (a[at] != b[at]) {
             snprintf(cluster_memory_trouble, sizeof(cluster_memory_trouble), " [%llx] %02x, should be %02x",
                      (unsigned long long)at, a[at], b[at]);
@@ -95,8 +100,10 @@ static void note_states(void)
         for (u32 n = 0; n < GPR_COUNT && used < sizeof(cluster_states); n++)
             used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used, " %llx",
                                      (unsigned long long)v->gpr[n]);
+        const struct cluster_machine *m = &cluster_machines[i];
         if (used < sizeof(cluster_states))
-            used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used, "\n");
+            used += (size_t)snprintf(cluster_states + used, sizeof(cluster_states) - used, " console %02x%s%s\n",
+                                     m->console.last, m->console.plain ? " plain" : "", m->dlab ? " divisor" : "");
     }
 }
 

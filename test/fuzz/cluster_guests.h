@@ -7,6 +7,7 @@
 #define TEST_FUZZ_CLUSTER_GUESTS_H
 
 #include "emul/site.h"
+#include "test/fuzz/cluster_driver.h"
 #include "test/fuzz/cluster_flags.h"
 #include "test/fuzz/cluster_memory.h"
 #include "test/fuzz/cluster_program.h"
@@ -18,6 +19,7 @@ static enum guest_mode cluster_mode;
 static bool cluster_user;
 static struct code cluster_made;
 static struct functions cluster_functions;
+static bool cluster_driving;      /* the program is one of cluster_driver.h */
 static char cluster_trouble[512]; /* what was not the same; empty: nothing */
 
 static bool cluster_over; /* these guests differ, and nothing is wrong: others must go on */
@@ -50,7 +52,7 @@ static void *cluster_map(void *context, hpa_t at)
     return bus_map(context, at);
 }
 
-static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
+static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc, u16 console)
 {
     static const struct policy_facts facts = {
         .guards = {.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true},
@@ -68,33 +70,46 @@ static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc)
     };
     struct policy_facts plain = facts;
     plain.report_at_end = kind == 1;
+    plain.console_port = console;
     policy_build(policy, &request, &plain);
 }
 
-static void begin_one(u32 kind, bool dr, bool tsc, bool smp, bool watched)
+/* What guests are born with. */
+struct birth {
+    u32 kind; /* of policy */
+    bool dr, tsc, smp, watched;
+    bool console, follows; /* Exeunt prints on a UART; translated code may write to it */
+};
+
+static void begin_one(const struct birth *birth)
 {
-    bus_begin(watched);
+    bus_begin(birth->watched);
     struct vcpu *v = guest_init(MODE_64, false);
     struct vm *vm = v->vm;
-    build_policy(&vm->policy, kind, dr, tsc);
+    build_policy(&vm->policy, birth->kind, birth->dr, birth->tsc, birth->console ? CLUSTER_CONSOLE : 0);
     guards_init(&vm->guards, &(struct guard_config){.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true});
     if (ept_add_hole(&vm->ept, (struct range){APIC_AT, MMIO_AT + PAGE_SIZE}) != EPT_OK)
         abort();
-    vm->smp = smp;
+    vm->smp = birth->smp;
     vm->string_deadline_ticks = 60;
     vm->window.physmap.map = cluster_map;
     vm->window.physmap.direct = (char *)bus_now()->at;
     host_guest.machine.port_in = cluster_port_in;
     host_guest.machine.port_out = cluster_port_out;
     host_guest.machine.guest_ends = cluster_guest_ends;
+    host_guest.machine.port_written = birth->console ? cluster_port_written : NULL;
+    host_guest.machine.console_line = birth->follows ? &cluster_machine()->console : NULL;
     v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);
     fill();
 }
 
 static void cluster_begin(void)
 {
-    u32 kind = draw(4);
-    bool dr = draw(4), tsc = draw(4) == 0, smp = draw(2), compare = draw(4) == 0, watched = draw(4) == 0;
+    struct birth birth = {.kind = draw(4), .dr = draw(4), .tsc = draw(4) == 0, .smp = draw(2)};
+    bool compare = draw(4) == 0;
+    birth.watched = draw(4) == 0;
+    birth.console = draw(3);
+    birth.follows = birth.console && draw(6);
     if (!cluster_sites)
         cluster_sites = mmap(NULL, sizeof(*cluster_sites), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -104,8 +119,9 @@ static void cluster_begin(void)
     cluster_over = false;
     cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
+    cluster_driving = false;
     for (EACH_GUEST)
-        begin_one(kind, dr, tsc, smp, watched);
+        begin_one(&birth);
     use(STEPS);
     host_guest.vm.window.physmap.direct_end = APIC_AT;
     use(RUNS);
@@ -191,8 +207,10 @@ static void draw_mapping(void)
     bool supervisor = !cluster_user, key = v->cr4 & CR4_PKE, xd = v->efer & EFER_NXE;
     cluster_mapping.code = v->cr4 & CR4_SMEP && supervisor ? CODE_FLAGS & ~4u : CODE_FLAGS;
     for (u32 i = 0; i < 2; i++)
-        cluster_mapping.data[i] = (v->cr4 & CR4_SMAP && supervisor && draw(4) ? 3 : 7) |
-                                  (key ? (u64)draw(3) << 59 : 0) | (xd && draw(4) == 0 ? BIT(63) : 0);
+        cluster_mapping.data[i] = cluster_driving
+                                      ? cluster_user ? 7 : 3
+                                      : (v->cr4 & CR4_SMAP && supervisor && draw(4) ? 3 : 7) |
+                                            (key ? (u64)draw(3) << 59 : 0) | (xd && draw(4) == 0 ? BIT(63) : 0);
 }
 
 static void set_mode(void)

@@ -6,6 +6,7 @@
 #ifndef TEST_FUZZ_CLUSTER_MACHINE_H
 #define TEST_FUZZ_CLUSTER_MACHINE_H
 
+#include "lib/console.h"
 #include "test/unit/emul_fixture.h"
 
 enum { STEPS, RUNS }; /* the guests: that of the interpreter, and that of translated code */
@@ -18,6 +19,8 @@ struct cluster_machine {
     u64 dr6;
     bool trapped; /* a trapped page was touched, first at: */
     u64 trapped_at;
+    struct console_line console;
+    bool dlab, held; /* the data port is the divisor; text of a report waits for the end of the line */
 };
 
 static struct cluster_machine cluster_machines[2];
@@ -44,6 +47,41 @@ static u32 cluster_port_in(u16 port, u32 size)
 static void cluster_port_out(u16 port, u32 size, u32 value)
 {
     cluster_note(2ull << 60 | (u64)port << 40 | (u64)size << 56 | value);
+}
+
+/* ---- the console, as lib/console.c follows it ---- */
+
+#define CLUSTER_CONSOLE 0x3f8
+#define CLUSTER_CONSOLE_LCR 3
+#define CLUSTER_CONSOLE_PORTS 8
+
+static void cluster_set_plain(struct cluster_machine *m)
+{
+    m->console.plain = !m->dlab && !m->held;
+}
+
+static void cluster_console_write(struct cluster_machine *m, u32 reg, u8 value)
+{
+    if (reg == CLUSTER_CONSOLE_LCR)
+        m->dlab = value & 0x80;
+    else if (reg == 0 && !m->dlab)
+        m->console.last = value;
+    cluster_set_plain(m);
+}
+
+static void cluster_port_written(u16 port, u32 size, u32 value)
+{
+    for (u32 i = 0; i < size; i++)
+        if ((u32)port + i - CLUSTER_CONSOLE < CLUSTER_CONSOLE_PORTS)
+            cluster_console_write(cluster_machine(), (u32)port + i - CLUSTER_CONSOLE, (u8)(value >> 8 * i));
+}
+
+/* Before a turn. */
+static void cluster_console_begin(struct cluster_machine *m, bool held)
+{
+    m->held = held;
+    m->dlab = false;
+    cluster_set_plain(m);
 }
 
 static void cluster_guest_ends(enum end_cause cause)

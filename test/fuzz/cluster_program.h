@@ -8,12 +8,13 @@
 #include "test/fuzz/cluster_calls.h"
 
 #define FUNCTIONS 6
+#define FUNCTIONS_MAX 8
 #define FUNCTION_BYTES 96
 
 struct functions {
     u32 count;
-    u64 rip[FUNCTIONS]; /* linear */
-    struct code code[FUNCTIONS];
+    u64 rip[FUNCTIONS_MAX]; /* linear */
+    struct code code[FUNCTIONS_MAX];
 };
 
 static u32 put_one(struct code *code, const struct code_mix *mix)
@@ -52,8 +53,10 @@ static void aim_jump(struct code *code, u32 i)
     u32 to = draw(3) ? i + 1 + draw(6) : i - draw(i < 8 ? i + 1 : 8);
     if (code->insn[i].back)
         to = i - code->insn[i].back;
+    if (code->insn[i].ahead)
+        to = i + 1 + code->insn[i].ahead;
     u64 displacement = (u64)code->insn[to < code->count ? to : code->count].at - end;
-    if (draw(48) == 0)
+    if (!code->insn[i].back && !code->insn[i].ahead && draw(48) == 0)
         displacement += draw(32);
     if (size == 1 && (u64)(s64)(s8)displacement != displacement)
         displacement = 0;
@@ -63,7 +66,7 @@ static void aim_jump(struct code *code, u32 i)
 static void code_begin(struct code *code)
 {
     code->count = code->length = 0;
-    code->insn[0].at = code->insn[0].jump = code->insn[0].back = 0;
+    code->insn[0].at = code->insn[0].jump = code->insn[0].back = code->insn[0].ahead = 0;
 }
 
 /* Up to `count` instructions more. */

@@ -40,7 +40,7 @@ static u64 draw_device(void)
 
 static u64 draw_value(u32 reg)
 {
-    static const u16 ports[] = {0x80, 0x80, 0x80, 0x60, 0x64, 0x65, 0xcf8, 0x3f8, 0xffff};
+    static const u16 ports[] = {0x80, 0x80, 0x80, 0x60, 0x64, 0x65, 0xcf8, 0x3f8, 0x3fb};
     switch (reg) {
     case RDX:
         return draw(6) ? ports[draw(9)] : draw_bits();
@@ -86,13 +86,24 @@ static u64 draw_stack(void)
     }
 }
 
+static void set_for_driver(u64 value[GPR_COUNT], u32 *special)
+{
+    value[RSP] = DATA + 0x800 + 8 * draw(0x40) + (draw(8) ? 0 : draw(8));
+    value[RBP] = 1 + draw(8);
+    value[RSI] = value[RDX] = draw(2) ? CLUSTER_CONSOLE : 0x80;
+    value[RDI] = draw(4) ? APIC_AT + 0x80 : MMIO_AT;
+    *special += draw(4) ? 64 : 0;
+}
+
 static void set_registers(void)
 {
     u64 value[GPR_COUNT], flags = draw_bits(), dr7 = 0x400;
-    u32 special = draw(64), iopl = draw(4) ? 3 : 0;
+    u32 special = draw(64), iopl = draw(cluster_driving ? 16 : 4) ? 3 : 0;
     for (u32 i = 0; i < GPR_COUNT; i++)
         value[i] = to_offset(draw_value(i));
     value[RSP] = to_offset(draw_stack());
+    if (cluster_driving && draw(16))
+        set_for_driver(value, &special);
     flags &= RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF | RFLAGS_IF | RFLAGS_NT | RFLAGS_ID;
     flags |= (draw(8) == 0 ? RFLAGS_DF : 0) | iopl << RFLAGS_IOPL_SHIFT | RFLAGS_FIXED1;
     flags |= special == 0 ? RFLAGS_TF : special == 1 ? RFLAGS_AC : special == 2 ? RFLAGS_RF : 0;
@@ -100,6 +111,7 @@ static void set_registers(void)
     u32 shadow = special == 5 ? BLOCKING_BY_STI : special == 6 ? BLOCKING_BY_MOV_SS : 0;
     u32 port_value = draw(65536) << 16 | draw(65536), tick = 1 + draw(3);
     u64 dr = draw_address();
+    bool held = draw(6) == 0;
     for (EACH_GUEST) {
         struct vcpu *v = &host_guest.v;
         for (u32 i = 0; i < GPR_COUNT; i++)
@@ -114,6 +126,7 @@ static void set_registers(void)
         host_guest.port_value = port_value;
         host_guest.now = cluster_now;
         host_guest.tick = tick;
+        cluster_console_begin(cluster_machine(), held);
     }
 }
 

@@ -15,6 +15,7 @@
  *   cluster_code.h       random instructions
  *   cluster_calls.h      calls, returns, jumps between functions
  *   cluster_program.h    a program of them
+ *   cluster_driver.h     programs that are like drivers
  *   cluster_change.h     what happens to it
  *   cluster_flags.h      undefined flags as this processor has them
  *   cluster_step.h       one instruction of STEPS, and why it would exit
@@ -82,10 +83,12 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
         const char *what = differing();
         if (!what && (taken->mixed || avoided_same(outcome, counted)))
             break;
+        if (what && strcmp(what, "memory") == 0)
+            where_memory();
         if (!what)
             what = "avoided";
         if (strcmp(what, "rip") != 0 && strcmp(what, "what the machine saw") != 0)
-            nearest = what, where_memory(), note_states();
+            nearest = what, note_states();
         else if (strcmp(what, "rip") != 0 && strcmp(nearest, "rip never reached") == 0)
             nearest = what;
         struct insn insn;
@@ -170,11 +173,12 @@ static bool go_on(void)
 }
 
 #define TURNS 40
+#define TURNS_DRIVING 100
 
 /* Where a turn begins: mostly at the first instruction; a function has somewhere to return to. */
 static u64 draw_start(void)
 {
-    const struct code *code = draw_code(4);
+    const struct code *code = cluster_driving && draw(8) ? &cluster_made : draw_code(4);
     return code->rip - cs_base() + code->insn[draw(3) ? 0 : draw(code->count)].at;
 }
 
@@ -201,7 +205,7 @@ static bool turn(void)
         cluster_machine()->count = 0;
     }
     stale_begin();
-    for (u32 i = 0; i < TURNS && go_on(); i++)
+    for (u32 i = cluster_driving ? TURNS_DRIVING : TURNS; i && go_on(); i--)
         continue;
     if (cluster_trouble[0] || cluster_over)
         return false;

@@ -30,6 +30,9 @@ static void note_taken(const struct translation *made)
     }
     cluster_seen.lengths[min_u64(cluster->count, CLUSTER_MAX)]++;
     cluster_seen.traced += cluster->traced;
+    cluster_seen.traced_insns += cluster->traced ? cluster->count : 0;
+    cluster_seen.ways += cluster->ways;
+    cluster_seen.roaming += made->roams && cluster->traced;
 }
 
 static u32 taken_for(const struct taken *taken, u64 rip)
@@ -90,6 +93,7 @@ static void draw_budget(struct vcpu *v)
     cluster_tsc = draw(2) ? 0 : ~0ull - draw(64) - (1ull << 40);
     cluster_tsc_step = 1;
     v->frame.budget = draw(16) ? draw(4) : draw(32);
+    v->frame.more_budget = draw(4) ? 0 : draw(32);
 }
 
 /* RUNS is at an exit. Returns whether translated code served it. */
@@ -145,6 +149,7 @@ static u32 record(u32 side)
     ahead_end();
     note_made(made, r->linear, r->rip);
     cluster_seen.recorded += performed;
+    cluster_seen.sides += side && performed;
     return performed;
 }
 

@@ -77,8 +77,13 @@ static void say(u64 first_seed)
            (unsigned long long)cluster_seen.exits[4], (unsigned long long)cluster_seen.exits[5],
            (unsigned long long)cluster_seen.lost_to_ring, (unsigned long long)cluster_seen.lost_to_table,
            (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables);
-    printf("  traces %llu, instructions performed to see the paths %llu\n", (unsigned long long)cluster_seen.traced,
-           (unsigned long long)cluster_seen.recorded);
+    printf("  drivers %llu; traces %llu of %.1f instructions, %llu ways, at several places %llu; instructions "
+           "performed to "
+           "see the paths %llu, by ways out %llu\n",
+           (unsigned long long)cluster_seen.drivers, (unsigned long long)cluster_seen.traced,
+           (double)cluster_seen.traced_insns / (double)cluster_seen.traced, (unsigned long long)cluster_seen.ways,
+           (unsigned long long)cluster_seen.roaming, (unsigned long long)cluster_seen.recorded,
+           (unsigned long long)cluster_seen.sides);
     printf("  accesses that devices saw %llu; calls %llu, returns %llu, computed %llu\n",
            (unsigned long long)cluster_seen.bus, (unsigned long long)cluster_seen.calls,
            (unsigned long long)cluster_seen.returns, (unsigned long long)cluster_seen.computed);
