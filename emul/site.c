@@ -81,18 +81,23 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
 
 static void end_watch(struct vcpu *v, struct sites *sites);
 
-/* Whether it avoids about as many exits as were seen on its path. */
+/*
+ * Whether it avoids about as many exits as were seen on its path; one that was made without looking at a path, as many
+ * as make a path not worth it.
+ */
 static bool is_kept(struct sites *sites, struct translation *t)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
+    if (t->hits + t->quick - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
+        return true;
     translation_settle(&sites->tc, t);
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
-    if (uses < (u64)TC_COMPARE_AGAIN << 2 * t->remade)
-        return true;
     t->checked_hits = t->hits;
     t->checked_spared = t->spared;
-    return (t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u)) || t->remade == REMADE_MAX;
+    if (!t->promise)
+        return avoided >= GOOD_ENOUGH * uses;
+    return t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u);
 }
 
 bool site_keeps_promise(struct sites *sites, struct translation *t)
@@ -267,6 +272,14 @@ static void begin_recording(struct vcpu *v, struct sites *sites, const struct si
     r->now = true;
 }
 
+/* It was translated and avoided too little, or could not be translated, and comes again and again. */
+static bool is_hot(struct vcpu *v, struct sites *sites, u64 rip)
+{
+    const struct translation *before = made_before(sites, rip, v->rip);
+    const struct site_skip *skip = site_skip_of(sites, v->rip);
+    return (before && before->remade) || (skip->rip == v->rip && skip->exits > RECORD_IN_VAIN);
+}
+
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = site_linear_rip(v);
@@ -281,7 +294,7 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     if (sites->roams && !may_roam(v, sites, rip, exit))
         return false;
     sites->watch = false;
-    if (!may_trace(v, sites))
+    if (!may_trace(v, sites) || !(sites->paths_at_once || is_hot(v, sites, rip)))
         return make(v, sites, exit, NULL);
     begin_recording(v, sites, exit);
     return false;
@@ -319,6 +332,9 @@ u32 site_record(struct vcpu *v, struct sites *sites)
     r->sides = RECORD_SIDES;
     if (!make_recorded(v, sites, true) || !sites->cluster.traced)
         r->sides = 0;
+    struct translation *found = translations_find(&sites->tc, r->linear);
+    if (found && !found->traced) /* the path had no more to offer */
+        found->remade = (u8)min_u64(found->remade + 2u, REMADE_MAX);
     return performed;
 }
 

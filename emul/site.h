@@ -56,7 +56,9 @@ struct recording {
 #define RECORD_SIDES 6
 #define RECORD_SIDE_TIMES 2 /* of them at the same instruction */
 #define RECORD_PATIENCE 256
-#define WATCHED_USES 64 /* then it has been watched for long enough */
+#define RECORD_IN_VAIN 256 /* exits of a site that has no translation */
+#define GOOD_ENOUGH 4      /* exits that a cluster avoids at each use: then no path is looked at */
+#define WATCHED_USES 32    /* then it has been watched for long enough */
 #define REMADE_MAX 6
 
 /* What a guest CPU has for it. */
@@ -66,6 +68,7 @@ struct sites {
     struct site_skip skip[SITE_SKIPS];
     enum cluster_flow flow;
     u32 cluster_max;        /* 1: engine=translate */
+    bool paths_at_once;     /* do not wait until a cluster has proved to avoid little, to look at the path */
     struct cluster cluster; /* while one is made */
     u32 promise;            /* the same: exits for one, as the path had it */
     bool watch;             /* the same: it is watched */

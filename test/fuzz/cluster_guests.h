@@ -130,6 +130,7 @@ static void cluster_begin(void)
     memset(cluster_sites, 0, sizeof(*cluster_sites));
     u8 *memory = cluster_code_memory();
     sites_init(cluster_sites, &vm->coherence, memory, cluster_code);
+    cluster_sites->paths_at_once = draw(8) != 0;
     cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_FLOW_END - 1 : draw(CLUSTER_FLOW_END - 1));
     cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;
     tracker_init(&cluster_sites->tracker, 1 + draw(3), 1000000000);

@@ -77,11 +77,13 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
 {
     const struct taken *taken = &cluster_taken[outcome->translation - cluster_sites->tc.table];
     u64 counted[WOULD_END] = {0}, steps = 1, total = 0;
+    bool counts = !taken->mixed && taken->code == outcome->translation->code;
+    cluster_seen.uncounted += !counts;
     const char *nearest = "rip never reached";
     cluster_memory_trouble[0] = cluster_states[0] = 0;
     for (;; steps++) {
         const char *what = differing();
-        if (!what && (taken->mixed || avoided_same(outcome, counted)))
+        if (!what && (!counts || avoided_same(outcome, counted)))
             break;
         if (what && strcmp(what, "memory") == 0)
             where_memory();

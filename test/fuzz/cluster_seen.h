@@ -19,6 +19,7 @@ static struct {
      * trace */
     u64 traced, traced_insns, recorded, sides;
     u64 ways, roaming; /* computed jumps that are followed; traces of an instruction that is at several places */
+    u64 uncounted;     /* runs whose avoided exits could not be compared */
     u64 bus;           /* accesses of which devices were watched */
     u64 calls, returns, computed; /* performed; `computed`: jumps and calls through a register or memory */
     u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];

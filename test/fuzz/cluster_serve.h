@@ -10,6 +10,7 @@
 
 /* What a translation took its instructions for, when it was made. */
 static struct taken {
+    const void *code; /* of the translation: another one in the same place was not noted */
     u32 count;
     bool mixed; /* one instruction is there twice, once to exit and once not to, or at different places */
     u64 rip[CLUSTER_NODES];
@@ -20,6 +21,7 @@ static void note_taken(const struct translation *made)
 {
     struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
     const struct cluster *cluster = &cluster_sites->cluster;
+    taken->code = made->code;
     taken->count = cluster->count;
     taken->mixed = false;
     for (u32 i = 0; i < cluster->count; i++) {

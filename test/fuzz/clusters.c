@@ -84,6 +84,7 @@ static void say(u64 first_seed)
            (double)cluster_seen.traced_insns / (double)cluster_seen.traced, (unsigned long long)cluster_seen.ways,
            (unsigned long long)cluster_seen.roaming, (unsigned long long)cluster_seen.recorded,
            (unsigned long long)cluster_seen.sides);
+    printf("  runs whose avoided exits could not be compared %llu\n", (unsigned long long)cluster_seen.uncounted);
     printf("  accesses that devices saw %llu; calls %llu, returns %llu, computed %llu\n",
            (unsigned long long)cluster_seen.bus, (unsigned long long)cluster_seen.calls,
            (unsigned long long)cluster_seen.returns, (unsigned long long)cluster_seen.computed);
