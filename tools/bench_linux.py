@@ -58,21 +58,24 @@ def build(out, must, workloads):
 class Boot:
     """One boot of Linux: engine None is bare."""
 
-    def __init__(self, out, boots_as, phases, engine, timing, options=""):
-        """boots_as: the workloads that this boot is as a whole, or none and it is for its phases"""
+    def __init__(self, out, boots_as, phases, engine, timing, options="", sites=False):
+        """boots_as: the workloads that this boot is as a whole, or none and it is for its phases; sites: for report()"""
         self.out, self.boots_as, self.phases, self.engine, self.timing = out, boots_as, phases, engine, timing
-        self.options = options
+        self.options, self.sites = options, sites
         self.card = any(p in CARD_PHASES for p in phases)
         name = boots_as[0] if boots_as else "linux-card" if self.card else "linux-phases"
-        self.name = "-".join([name] + ([bench_engines.file_name(engine), timing] if engine else ["bare"]))
+        self.name = "-".join([name] + ([bench_engines.file_name(engine), timing] if engine else ["bare"])
+                             + (["sites"] if sites else []))
 
     def grub(self):
         cmdline = f"{CMDLINE} guest.bench={','.join(self.phases) or 'none'}"
         cmdline += f" guest.card={CARD}" if self.card else ""
+        cmdline += " guest.sites=yes" if self.sites else ""
         if not self.engine:
             return [f"linux /boot/vmlinuz {cmdline}", "initrd /boot/initrd.gz"]
         # Without a console the report, which is formatted all the same, waits for no serial line: bare has none.
-        options = f"console=none hypercall=user {bench_engines.options(self.engine)} timing={self.timing}"
+        console = "console=com1,115200 report=none" if self.sites else "console=none"
+        options = f"{console} hypercall=user {bench_engines.options(self.engine)} timing={self.timing}"
         traps = [CARD_TRAP] if self.card else [BOOTS[w] for w in self.boots_as]
         options += "".join(" " + word for word in [self.options] + traps)
         return [f"multiboot2 /boot/exeunt.elf {options}", f"module2 /boot/vmlinuz {cmdline}", "module2 /boot/initrd.gz"]
@@ -119,6 +122,13 @@ class Boot:
             return {workload: {"ops": 1, "ticks": ticks, **figures} for workload in self.boots_as}
         return {phase: self.phase(phase, marks) for phase in self.phases}
 
+    def report(self, model, must):
+        """What build/exeunt-report says of each phase."""
+        self.boot(model)
+        command = ["build/exeunt-report", "--width", "0", "--report"]
+        return "\n".join(f"== {phase}, {self.engine}\n" + must(command + [str(n + 1), f"{self.out}/{self.name}/com1"])
+                         for n, phase in enumerate(self.phases))
+
     def phase(self, name, marks):
         if f"{name}-begin" not in marks or f"{name}-end" not in marks:
             raise Failure(f"{self.name}: no marks for {name}")
@@ -128,11 +138,11 @@ class Boot:
         return {"ops": OPS[name], **figure}
 
 
-def boots(workloads, engine, timing, out, options=""):
+def boots(workloads, engine, timing, out, options="", sites=False):
     """The boots that these workloads need; the phases share one, those with a card another."""
     whole, phases, card_phases = ([w for w in workloads if w in there] for there in (BOOTS, PHASES, CARD_PHASES))
     # Bare there is nothing to trap: one boot serves all.
     some = []
     if whole:
         some = [Boot(out, [w], [], engine, timing, options) for w in whole] if engine else [Boot(out, whole, [], None, timing)]
-    return some + [Boot(out, [], shared, engine, timing, options) for shared in (phases, card_phases) if shared]
+    return some + [Boot(out, [], shared, engine, timing, options, sites) for shared in (phases, card_phases) if shared]

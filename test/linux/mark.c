@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mark NAME: prints `NAME tsc=N exits=N avoided=N vmm=N hits=N misses=N invalidations=N` (bare only the TSC) and ends.
+ * mark reset, mark report: has Exeunt reset its counters, print its report.
  * A static program without a C library, for the initramfs of tools/bench: the TSC and Exeunt's counters (SPEC 9,
  * hypercall=user) cannot be had from a shell.
  */
 typedef unsigned int u32;
 typedef unsigned long u64;
 
+#define CALL_RESET 0x45580001u
+#define CALL_REPORT 0x45580002u
 #define CALL_COUNTER 0x45580004u
 #define SYS_WRITE 1
 #define SYS_EXIT 60
@@ -63,7 +66,15 @@ static u64 counter(u32 index)
     return a ? 0 : (u64)d << 32 | c;
 }
 
-__attribute__((used, noreturn)) static void run(const u64 *stack)
+/* No other mark begins with `res` or `rep`. */
+static u32 call_of(const char *name)
+{
+    if (name[0] != 'r' || name[1] != 'e')
+        return 0;
+    return name[2] == 's' ? CALL_RESET : name[2] == 'p' ? CALL_REPORT : 0;
+}
+
+static void say_counters(const char *name)
 {
     u64 tsc = rdtsc();
     static const struct {
@@ -72,12 +83,22 @@ __attribute__((used, noreturn)) static void run(const u64 *stack)
     } counters[] = {{" exits=", 0}, {" avoided=", 1}, {" vmm=", 2},
                     {" hits=", 4},  {" misses=", 5},  {" invalidations=", 6}};
 
-    text(stack[0] > 1 ? (const char *)stack[2] : "mark");
+    text(name);
     number(" tsc=", tsc);
     for (u32 i = 0; i < sizeof(counters) / sizeof(counters[0]) && under_exeunt(); i++)
         number(counters[i].name, counter(counters[i].index));
     text("\n");
     syscall3(SYS_WRITE, 1, (long)line, used);
+}
+
+__attribute__((used, noreturn)) static void run(const u64 *stack)
+{
+    const char *name = stack[0] > 1 ? (const char *)stack[2] : "mark";
+    u32 call = call_of(name);
+    if (!call)
+        say_counters(name);
+    else if (under_exeunt())
+        __asm__ volatile("vmcall" : "+a"(call) : : "rbx", "rcx", "rdx", "memory");
     syscall3(SYS_EXIT, 0, 0, 0);
     __builtin_unreachable();
 }
