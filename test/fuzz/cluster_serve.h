@@ -61,9 +61,10 @@ static const struct translation *find_or_make(struct vcpu *v, struct site_exit *
     if (!found && site_exited(v, cluster_sites, exit))
         found = site_find(v, cluster_sites, exit);
     const struct recording *r = &cluster_sites->recording;
-    note_made(made, r->linear, r->rip);
     if (found && cluster_sites->tc.counts.made != made)
         note_taken(found);
+    else
+        note_made(made, r->linear, r->rip);
     return found;
 }
 
