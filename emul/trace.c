@@ -151,7 +151,8 @@ static void complete_edges(struct tracing *t, int from)
     struct cluster_insn *at = insn_at(t, from);
     if (at->carry == CARRY_JUMP)
         look_up(t, from, assess_target(at), &at->target);
-    if ((at->carry == CARRY_JUMP && assess_conditional(at)) || at->carry == CARRY_PERFORM)
+    bool performed = at->carry == CARRY_PERFORM && at->insn.op != OP_CALL && !computes(at);
+    if ((at->carry == CARRY_JUMP && assess_conditional(at)) || performed)
         look_up(t, from, rip_behind(t, at), &at->next);
 }
 
