@@ -2,8 +2,8 @@
 /*
  * A cluster as text, for tests and docs/CLUSTERS.md: a line for each instruction,
  *
- *   index, `>` where a jump of the cluster leads, `=` where it is entered if not at the top; role; carry; the
- * instruction; what it would have exited on,
+ *   index, `>` where a jump of the cluster leads, `=` where it is entered if not at the top; role; carry; of traces
+ *   the address; the instruction; what it would have exited on,
  *
  * and a last line that says how many there are and why not more.
  */
@@ -161,6 +161,28 @@ static inline void text_would(struct text *text, const struct cluster_insn *at)
         text_add(text, at->weak ? "at most %u rounds" : "as long as there is time", CLUSTER_WEAK_ROUNDS);
 }
 
+/* Where it was seen to go, and what follows it if that is not the next line. */
+static inline void text_ways(struct text *text, const struct cluster *cluster, u32 index)
+{
+    const struct cluster_insn *at = &cluster->at[index];
+    bool goes = at->carry == CARRY_RET || at->carry == CARRY_CALL || at->carry == CARRY_COMPUTED ||
+                at->insn.op == OP_JMP;
+    bool last = index + 1 == cluster->count && at->next == CLUSTER_OUT;
+    const char *separator = " to ";
+
+    for (u32 way = at->way; way != CLUSTER_NO_WAY; way = cluster->way[way].other, separator = " or ")
+        if (cluster->way[way].to == CLUSTER_OUT)
+            text_add(text, "%sout", separator);
+        else
+            text_add(text, "%s%d", separator, cluster->way[way].to);
+    if (goes || last || at->next == (int)index + 1)
+        return;
+    if (at->next == CLUSTER_OUT)
+        text_add(text, ", then out");
+    else
+        text_add(text, ", then %d", at->next);
+}
+
 /* Writes the text to `to`. */
 static inline void cluster_text(const struct cluster *cluster, char *to, size_t room)
 {
@@ -177,7 +199,11 @@ static inline void cluster_text(const struct cluster *cluster, char *to, size_t 
                  : at->joins              ? ">"
                                           : " ",
                  roles[at->role], carries[at->carry]);
+        if (cluster->traced)
+            text_add(&text, "%4llx: ", (unsigned long long)at->rip & 0xffff);
         text_insn(&text, at);
+        if (cluster->traced)
+            text_ways(&text, cluster, i);
         if (at->would || at->loops) {
             size_t width = text.length - line;
             text_add(&text, "%*s; ", width < 54 ? (int)(54 - width) : 1, "");
