@@ -20,6 +20,7 @@
 static struct {
     u64 gpr[GPR_COUNT], rflags, dr7;
     u32 interruptibility;
+    bool held; /* a report waits: the console is not plain */
 } initial;
 
 /* The first two turns are interpreted, the third is translated. */
@@ -68,6 +69,7 @@ static void set_initial(u64 rip)
         host_guest.tick = 1;
         host_guest.port_value = 0x12345678;
         cluster_machine()->count = 0;
+        cluster_console_begin(cluster_machine(), initial.held);
     }
 }
 
@@ -97,6 +99,37 @@ static void play(void)
 static u32 last_length(void)
 {
     return cluster_sites->cluster.count;
+}
+
+/* With traces, which are made at the first exit; the console is followed. */
+static void begin_traces(void)
+{
+    begin(MODE_64, false);
+    for (EACH_GUEST) {
+        build_policy(&host_guest.vm.policy, 0, true, false, CLUSTER_CONSOLE);
+        host_guest.machine.port_written = cluster_port_written;
+        host_guest.machine.console_line = &cluster_machine()->console;
+    }
+    cluster_init(&host_guests[RUNS].v);
+    cluster_sites->flow = CLUSTER_TRACES;
+    cluster_sites->tracker.threshold = 1;
+}
+
+/* What is there for the instruction at `rip`. */
+static const struct translation *made_at(u64 rip)
+{
+    const struct translation *found = translations_find(&cluster_sites->tc, rip);
+    assert_non_null(found);
+    assert_true(found->traced);
+    return found;
+}
+
+static bool is_in_trace(u64 rip)
+{
+    for (u32 i = 0; i < cluster_sites->cluster.count; i++)
+        if (cluster_sites->cluster.at[i].rip == rip)
+            return true;
+    return false;
 }
 
 /* ---- the cases ---- */
@@ -363,6 +396,140 @@ static void code_up_to_device(void **state)
     play();
 }
 
+/* One OUT by a function at two ports by turns: what is made for it is at any port. */
+static void put_roaming(u16 port)
+{
+    static const u8 function[] = {0xee, 0xc3}; /* OUT DX, AL; RET */
+    begin_traces();
+    PUT(HERE, 0xe8, 0xfb, 0, 0, 0, 0x87, 0xf2, 0xff, 0xcb, 0x75, 0xf5); /* CALL; XCHG EDX, ESI; DEC EBX; JNZ */
+    store_code(HERE + 0x100, function, sizeof(function));
+    initial.gpr[RBX] = 10;
+    for (u32 i = 0; i < 10; i++) {
+        initial.gpr[RDX] = i & 1 ? 0x80 : port;
+        initial.gpr[RSI] = i & 1 ? port : 0x80;
+        turn_once();
+    }
+    assert_true(made_at(HERE + 0x100)->roams);
+}
+
+/* One of the ports is the console's: the interpreter performs it where that is not plain, and at other guarded ports.
+ */
+static void any_port_and_console(void **state)
+{
+    put_roaming(CLUSTER_CONSOLE);
+    initial.gpr[RAX] = 'a';
+    u64 runs = turn_once();
+    assert_true(runs >= 1 && runs <= 10);
+    assert_int_equal(cluster_machines[RUNS].console.last, 'a');
+    initial.held = true;
+    initial.gpr[RSI] = CLUSTER_CONSOLE + CLUSTER_CONSOLE_LCR;
+    assert_true(turn_once() >= 1);
+    initial.gpr[RDX] = CLUSTER_CONSOLE;
+    initial.gpr[RAX] = 0x83;
+    initial.held = false;
+    assert_true(turn_once() >= 1);
+    assert_true(cluster_machines[RUNS].dlab);
+    assert_true(made_at(HERE + 0x100)->roams);
+}
+
+/* The same address has an OUT of four bytes now, which reaches the LCR too. */
+static void no_port_but_one(void **state)
+{
+    put_roaming(0x60);
+    store_code(HERE + 0x100, (const u8[]){0xef}, 1);
+    initial.gpr[RAX] = 0x83000000;
+    for (u32 i = 0; i < 10; i++)
+        turn_once();
+    initial.gpr[RSI] = CLUSTER_CONSOLE;
+    for (u32 i = 0; i < 10; i++)
+        turn_once();
+    assert_true(cluster_machines[RUNS].dlab);
+}
+
+/* The trace has one side of a branch; the guest takes the other; it is made again, with both. */
+static void left_aside(void **state)
+{
+    begin_traces();
+    PUT(HERE, 0xe8, 0xfb, 0, 0, 0, 0x85, 0xc9, 0x75, 0x08, /* CALL; TEST ECX, ECX; JNZ */
+        0xe6, 0x80, 0xff, 0xcb, 0x75, 0xf1, 0xeb, 0x06,    /* OUT 80; DEC EBX; JNZ; JMP to the end */
+        0xe6, 0x81, 0xff, 0xcb, 0x75, 0xe9);               /* OUT 81; DEC EBX; JNZ */
+    store_code(HERE + 0x100, (const u8[]){0xec, 0xc3}, 2); /* IN AL, DX; RET */
+    initial.gpr[RDX] = 0x60;
+    initial.gpr[RBX] = 4;
+    turn_once();
+    assert_true(made_at(HERE + 0x100)->watched && is_in_trace(HERE + 9) && !is_in_trace(HERE + 17));
+    u64 sides = cluster_seen.sides;
+    initial.gpr[RCX] = 1;
+    turn_once();
+    assert_true(cluster_seen.sides > sides);
+    for (u32 i = 0; i < 2 * WATCHED_USES; i++) {
+        initial.gpr[RCX] = i & 1;
+        turn_once();
+    }
+    assert_false(made_at(HERE + 0x100)->watched);
+    assert_true(is_in_trace(HERE + 9) && is_in_trace(HERE + 17));
+    assert_true(cluster_seen.sides <= sides + RECORD_SIDES);
+}
+
+/* IN by a function, between two OUTs; ECX is added to where it returns to. */
+static void put_returning(void)
+{
+    static const u8 function[] = {0xe4, 0x60, 0x48, 0x01, 0x0c, 0x24, 0xc3}; /* IN AL, 60; ADD [RSP], RCX; RET */
+    PUT(HERE, 0xe6, 0x80, 0xe8, 0xf9, 0, 0, 0, 0xe6, 0x81, 0xe6, 0x82);
+    store_code(HERE + 0x100, function, sizeof(function));
+    for (u32 i = 0; i < 5; i++)
+        turn_once();
+    assert_true(made_at(HERE)->traced && is_in_trace(HERE + 0x106) && is_in_trace(HERE + 9));
+}
+
+/* Over two pages, in a device, where it faults. */
+static void stacks_without_lines(void **state)
+{
+    static const u64 stacks[] = {DATA + PAGE_SIZE + 4, SPECIAL + 0x100, MMIO_AT + 0x100, READ_ONLY + 8,
+                                 ABSENT + 8,           ABSENT + 0x100,  APIC_AT + 0x100, SPECIAL + 2 * PAGE_SIZE + 8,
+                                 DATA + 0x803,         HERE + 0x200,    TABLES + 0x100};
+    for (u32 i = 0; i < COUNT_OF(stacks); i++) {
+        begin_traces();
+        put_returning();
+        initial.gpr[RSP] = stacks[i];
+        u64 runs = turn_once();
+        assert_true(runs || stacks[i] == HERE + 0x200);
+        turn_once();
+    }
+}
+
+/* A return that goes elsewhere is the guest's; what it reads, it reads once, also from a device. */
+static void returns_elsewhere(void **state)
+{
+    static const u64 stacks[] = {DATA + 0x800, SPECIAL + 0x100};
+    for (u32 i = 0; i < COUNT_OF(stacks); i++) {
+        begin_traces();
+        for (EACH_GUEST)
+            bus_begin(true);
+        initial.gpr[RSP] = stacks[i];
+        put_returning();
+        initial.gpr[RCX] = 2;
+        assert_true(turn_once() >= 1);
+        assert_int_equal(host_guests[RUNS].v.rip, HERE + 11);
+        for (u32 n = 0; n < 3; n++)
+            turn_once();
+    }
+}
+
+/* OUT 80; MOV word [HERE], ...; OUT 81: what exited is something else when the trace is made. */
+static void changed_while_recorded(void **state)
+{
+    static const u8 others[][2] = {{0x90, 0x90}, {0xe4, 0x60}, {0xee, 0x90}, {0x75, 0x00}, {0xff, 0xd0}};
+    for (u32 i = 0; i < COUNT_OF(others); i++) {
+        begin_traces();
+        for (u32 n = 0; n < 4; n++) {
+            PUT(HERE, 0xe6, 0x80, 0x66, 0xc7, 0x04, 0x25, (u8)HERE, (u8)(HERE >> 8), (u8)(HERE >> 16), 0, others[i][0],
+                others[i][1], 0xe6, 0x81);
+            turn_once();
+        }
+    }
+}
+
 static void random_clusters(void **state)
 {
     draw_from(1);
@@ -412,6 +579,12 @@ int main(void)
         cmocka_unit_test(code_that_changed),
         cmocka_unit_test(budgets),
         cmocka_unit_test(code_up_to_device),
+        cmocka_unit_test(any_port_and_console),
+        cmocka_unit_test(no_port_but_one),
+        cmocka_unit_test(left_aside),
+        cmocka_unit_test(stacks_without_lines),
+        cmocka_unit_test(returns_elsewhere),
+        cmocka_unit_test(changed_while_recorded),
         cmocka_unit_test(random_clusters),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
