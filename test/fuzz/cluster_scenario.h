@@ -53,11 +53,11 @@ static bool avoided_same(const struct outcome *outcome, const u64 *counted)
 }
 
 /* The best that was seen on the way, for the message. */
-static void say_difference(const struct outcome *outcome, const char *nearest, u64 steps)
+static void say_difference(const struct outcome *outcome, const char *nearest, u64 steps, bool explained)
 {
     char what[400], log[128];
     const struct vcpu *v = &host_guests[RUNS].v;
-    cluster_over = stale_explains(outcome->translation);
+    cluster_over = explained || stale_explains(outcome->translation);
     cluster_seen.stale_tables += cluster_over;
     if (cluster_over)
         return;
@@ -78,13 +78,16 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
     const struct taken *taken = &cluster_taken[outcome->translation - cluster_sites->tc.table];
     u64 counted[WOULD_END] = {0}, steps = 1, total = 0;
     const char *nearest = "rip never reached";
+    bool explained = false; /* by STEPS as it was then, before it goes astray */
     cluster_memory_trouble[0] = cluster_states[0] = 0;
     for (;; steps++) {
         const char *what = differing();
         if (!what && (taken->mixed || avoided_same(outcome, counted)))
             break;
-        if (what && strcmp(what, "memory") == 0)
+        if (what && strcmp(what, "memory") == 0) {
             where_memory();
+            explained = stale_explains(outcome->translation);
+        }
         if (!what)
             what = "avoided";
         if (strcmp(what, "rip") != 0 && strcmp(what, "what the machine saw") != 0)
@@ -95,14 +98,14 @@ static bool catch_up(const struct outcome *outcome, enum emul_status status)
         struct cause cause;
         u64 rip = host_guests[STEPS].v.rip;
         if (status != EMUL_DONE || steps == STEPS_MAX)
-            return say_difference(outcome, nearest, steps), false;
+            return say_difference(outcome, nearest, steps, explained), false;
         status = step_and_tell(&insn, &cause);
         u32 would = taken_for(taken, rip);
         if (status == EMUL_DONE)
             counted[would]++;
         cluster_seen.surprises += would != cause.would;
         if (status == EMUL_UNSUPPORTED)
-            return say_difference(outcome, nearest, steps), false;
+            return say_difference(outcome, nearest, steps, explained), false;
     }
     for (u32 i = WOULD_IO_IN; i < WOULD_END; i++)
         total += counted[i];
