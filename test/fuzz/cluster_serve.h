@@ -95,8 +95,8 @@ static void draw_budget(struct vcpu *v)
 {
     cluster_tsc = draw(2) ? 0 : ~0ull - draw(64) - (1ull << 40);
     cluster_tsc_step = 1;
-    v->frame.budget = draw(16) ? draw(4) : draw(32);
-    v->frame.more_budget = draw(4) ? 0 : draw(32);
+    v->frame.budget = draw(16) ? draw(3) : draw(12);
+    v->frame.more_budget = draw(8) ? 0 : draw(12);
 }
 
 /* RUNS is at an exit. Returns whether translated code served it. */

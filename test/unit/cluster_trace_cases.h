@@ -28,11 +28,11 @@ static const struct trace_case trace_cases[] = {
             "1000 1004 1009 100c 3000 3006 300a 2000 2004 2006 2009 200b/3fd 200c 200f 3020 1011 1013 1015 1017 101a "
             "1000 1004 1009 100c 3000 3006 300a 2000 2004 2006 2009 200b/3fd 200c 200f 3020 1011 1013 1015 101c",
         .exits = 3,
-        .text = " 0  strong port      200b: in al, dx                  ; port 3fd\n"
+        .text = " 0> strong port      200b: in al, dx                  ; port 3fd\n"
                 " 1         registers 200c: movzx eax, al\n"
                 " 2         jump      200f: jmp to 3\n"
                 " 3         ret       3020: ret to 4\n"
-                " 4>        registers 1011: and eax, ebp\n"
+                " 4         registers 1011: and eax, ebp\n"
                 " 5         registers 1013: cmp eax, ebp\n"
                 " 6         jump      1015: jz out\n"
                 " 7         registers 1017: dec r12d\n"
@@ -47,12 +47,8 @@ static const struct trace_case trace_cases[] = {
                 "16         memory    2000: movzx ecx, byte [rdi+10]\n"
                 "17         registers 2004: shl esi, cl\n"
                 "18         memory    2006: add esi, dword [rdi+8]\n"
-                "19         registers 2009: mov edx, esi\n"
-                "20  strong port      200b: in al, dx                  ; port 3fd\n"
-                "21         registers 200c: movzx eax, al\n"
-                "22         jump      200f: jmp to 23\n"
-                "23         ret       3020: ret to 4                   ; as long as there is time\n"
-                "24 instructions, 2 would exit; as far as the path was seen\n",
+                "19         registers 2009: mov edx, esi, then 0       ; as long as there is time\n"
+                "20 instructions, 1 would exit; as far as the path was seen\n",
     },
     {
         .name = "two-callers",
@@ -60,19 +56,17 @@ static const struct trace_case trace_cases[] = {
                 "2000: ec c3",
         .path = "2000/60 2001 100a 100f 2000/64 2001 1014 1016 1000 1005 2000/60 2001 100a 100f 2000/64",
         .exits = 4,
-        .text = " 0  strong port      2000: in al, dx                  ; port 60\n"
+        .text = " 0> strong port      2000: in al, dx                  ; port 60\n"
                 " 1         ret       2001: ret to 2\n"
-                " 2>        registers 100a: mov edx, 64\n"
+                " 2         registers 100a: mov edx, 64\n"
                 " 3         call      100f: call to 4\n"
                 " 4  strong port      2000: in al, dx                  ; port 64\n"
                 " 5         ret       2001: ret to 6\n"
                 " 6         registers 1014: dec ecx\n"
                 " 7         jump      1016: jnz to 8, then out\n"
                 " 8>        registers 1000: mov edx, 60\n"
-                " 9         call      1005: call to 10\n"
-                "10  strong port      2000: in al, dx                  ; port 60\n"
-                "11         ret       2001: ret to 2                   ; as long as there is time\n"
-                "12 instructions, 3 would exit; as far as the path was seen\n",
+                " 9         call      1005: call to 0                  ; as long as there is time\n"
+                "10 instructions, 2 would exit; as far as the path was seen\n",
     },
     {
         .name = "return-to-the-callers-caller",
@@ -131,16 +125,14 @@ static const struct trace_case trace_cases[] = {
         .path = "2000/60 2001 1009 100b 1000 1002 1004 2000/60 2001 1009 100b "
                 "1000 1002 1004 2000/60 2001 1009 100b 1000 1002 100d",
         .exits = 3,
-        .text = " 0  strong port      2000: in al, dx                  ; port 60\n"
+        .text = " 0> strong port      2000: in al, dx                  ; port 60\n"
                 " 1         ret       2001: ret to 2\n"
-                " 2>        registers 1009: test al, 1\n"
+                " 2         registers 1009: test al, 1\n"
                 " 3         jump      100b: jnz to 4, then out\n"
                 " 4>        registers 1000: dec ecx\n"
                 " 5         jump      1002: jz out\n"
-                " 6         call      1004: call to 7\n"
-                " 7  strong port      2000: in al, dx                  ; port 60\n"
-                " 8         ret       2001: ret to 2                   ; as long as there is time\n"
-                "9 instructions, 2 would exit; as far as the path was seen\n",
+                " 6         call      1004: call to 0                  ; as long as there is time\n"
+                "7 instructions, 1 would exit; as far as the path was seen\n",
     },
     {
         .name = "not-followed",

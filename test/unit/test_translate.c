@@ -36,6 +36,7 @@ static void begin(enum guest_mode mode, bool user)
     }
     host_guests[RUNS].vm.coherence.mode = COHERE_PROTECT;
     cluster_sites->flow = CLUSTER_LOOPS;
+    cluster_sites->paths_at_once = true;
     cluster_sites->cluster_max = CLUSTER_MAX;
     cluster_sites->tracker.threshold = 3;
     memset(&initial, 0, sizeof(initial));
@@ -535,7 +536,7 @@ static void random_clusters(void **state)
     draw_from(1);
     cluster_signals();
     u64 made = cluster_seen.made;
-    while (cluster_seen.made - made < 4000) {
+    while (cluster_seen.made - made < 6000) {
         cluster_begin();
         for (u32 i = 0; i < 300 && !cluster_over; i++)
             if (!cluster_scenario() && !cluster_over)
@@ -543,11 +544,11 @@ static void random_clusters(void **state)
         cluster_finish();
     }
     assert_true(cluster_seen.left[LEFT_END] > 500 && cluster_seen.left[LEFT_DIRTY] > 500);
-    assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 20);
+    assert_true(cluster_seen.left[LEFT_CARE] > 100 && cluster_seen.events > 10);
     assert_true(cluster_seen.quick > 300);
     assert_true(cluster_seen.paging[PAGING_32] > 10 && cluster_seen.paging[PAGING_PAE] > 10);
-    assert_true(cluster_seen.bus > 500);
-    assert_true(cluster_seen.traced > 1000 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
+    assert_true(cluster_seen.bus > 100);
+    assert_true(cluster_seen.traced > 800 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
     assert_true(cluster_seen.sides > 300 && cluster_seen.roaming > 100 && cluster_seen.recorded > 50000);
     assert_true(cluster_seen.calls > 500 && cluster_seen.returns > 500 && cluster_seen.computed > 100);
 }
