@@ -184,7 +184,7 @@ static bool make_trace(struct vcpu *v, struct sites *sites, const struct site_ex
     sites->promise = without;
     for (u32 max = CLUSTER_NODES; max > 1; max /= 2) {
         u32 exits = trace_form(&request, max, &sites->cluster);
-        if (exits <= without)
+        if (exits <= without * trace_paths(path)) /* `without`: in the first path */
             return false;
         sites->promise = exits / trace_paths(path);
         if (publish(v, sites, exit))
