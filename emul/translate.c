@@ -77,10 +77,12 @@ static bool is_proved(const struct translator *t, u32 index)
     return index == 0 && !t->cluster->at[0].joins && t->request->register_at;
 }
 
+/* Where FS and GS begin the code does not know: an offset there says nothing of its page. */
 static bool primes_line(struct translator *t)
 {
     const struct cluster_insn *at = tr_entry_of(t);
-    bool simple = t->request->page_at || (t->request->register_at && tr_memory_size(&at->insn) == 4);
+    bool based = at->insn.memory.segment == SEG_FS || at->insn.memory.segment == SEG_GS;
+    bool simple = (t->request->page_at && !based) || (t->request->register_at && tr_memory_size(&at->insn) == 4);
     return at->carry == CARRY_MEMORY && at->role == ROLE_WEAK && simple && !t->request->alone &&
            !is_proved(t, t->cluster->entry) && tr_line_for(t, at) != NO_LINE;
 }

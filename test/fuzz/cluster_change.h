@@ -106,7 +106,7 @@ __attribute__((unused)) static void new_code(void)
                           .slots = to_offset(SLOTS)};
     if (cluster_driving) {
         place_driver(at);
-        driver_make(code, &cluster_functions, DATA + 0x100 - host_guest.v.seg[SEG_FS].base);
+        driver_make(code, &cluster_functions, host_guest.v.seg[SEG_FS].base);
     } else {
         place_functions(at);
         draw_mix(&mix);

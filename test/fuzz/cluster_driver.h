@@ -29,7 +29,7 @@ enum driver_function {
 /* How this one was compiled. */
 struct driver_style {
     bool retpolines, return_thunk, port_in_esi, devices;
-    u64 fs_data; /* as an operand in FS names it */
+    u64 fs_base;
 };
 static struct driver_style driver_style;
 
@@ -84,7 +84,7 @@ static void add_fillers(struct code *code, u32 most)
             break;
         case 5: /* MOV reg, FS:[...] or into it; GS */
             ADD(code, draw(4) ? 0x64 : 0x65, draw(3) ? 0x8b : 0x89, 0x04 | reg << 3, 0x25);
-            extend(code, driver_style.fs_data + 8 * draw(8));
+            extend(code, DATA + 0x100 + 8 * draw(8) - driver_style.fs_base);
             break;
         case 6:
             ADD(code, 0x8d, 0x44 | reg << 3, 0x24, draw(32)); /* LEA reg, [rSP + n] */
@@ -184,6 +184,13 @@ static void add_access(struct code *code, bool store)
     static const u8 plain[] = {0x20, 0x30, 0x80, 0xb0, 0xd0, 0xe0, 0x10, 0x00};
     if (!driver_style.devices)
         return add_port(code, store);
+    if (code->size == CODE_64 && draw(4) == 0) { /* FS:[RDI + n], FS:[EDI + n] */
+        if (draw(2))
+            ADD(code, 0x64, 0x67, store ? 0x89 : 0x8b, 0x87);
+        else
+            ADD(code, 0x64, store ? 0x89 : 0x8b, 0x87);
+        return extend(code, (plain[draw(8)] & 0x7f) - driver_style.fs_base);
+    }
     if (draw(3))
         ADD(code, store ? 0x89 : 0x8b, 0x47, plain[draw(8)] & 0x7f); /* [RDI + n] */
     else
@@ -307,10 +314,10 @@ static void driver_main(struct code *code)
 }
 
 /* `functions` are where they are. */
-static void driver_make(struct code *code, struct functions *functions, u64 fs_data)
+static void driver_make(struct code *code, struct functions *functions, u64 fs_base)
 {
     driver_style = (struct driver_style){
-        .retpolines = draw(2), .return_thunk = draw(2), .port_in_esi = draw(2), .devices = draw(2), .fs_data = fs_data};
+        .retpolines = draw(2), .return_thunk = draw(2), .port_in_esi = draw(2), .devices = draw(2), .fs_base = fs_base};
     code->callees = functions->rip;
     code->callee_count = functions->count;
     for (u32 i = 0; i < functions->count; i++) {

@@ -40,6 +40,9 @@ static u64 cluster_time(void)
 
 /* ---- a life ---- */
 
+/* FS and GS begin anywhere, as a kernel's data of one CPU do. */
+static u64 cluster_fs_base;
+
 /* STEPS reaches trapped pages by this. */
 static void *cluster_map(void *context, hpa_t at)
 {
@@ -117,6 +120,7 @@ static void cluster_begin(void)
     cluster_now = 5 * WRITE_WINDOW;
     cluster_trouble[0] = 0;
     cluster_over = false;
+    cluster_fs_base = DATA + (draw(2) ? draw(PAGE_SIZE) : 0);
     cluster_mapping = plain_mapping;
     cluster_functions.count = 0;
     cluster_driving = false;
@@ -167,7 +171,7 @@ static void segment_bases(struct vcpu *v)
         v->seg[i].limit = i == SEG_CS ? 0xffff : 0xdfff;
     }
     if (flat)
-        v->seg[SEG_FS].base = v->seg[SEG_GS].base = cluster_mode == MODE_64 ? DATA : 0;
+        v->seg[SEG_FS].base = v->seg[SEG_GS].base = cluster_mode == MODE_64 ? cluster_fs_base : 0;
 }
 
 static void set_mode_of(enum guest_mode mode, bool user, bool small, bool write_protect)

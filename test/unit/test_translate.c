@@ -292,6 +292,18 @@ static void more_operands_than_lines(void **state)
     play();
 }
 
+/* MOV EAX, FS:[RDI]; OUT 80: where FS begins within a page, the offset's page is not the operand's. */
+static void fs_within_a_page(void **state)
+{
+    begin(MODE_64, false);
+    for (EACH_GUEST)
+        host_guest.v.seg[SEG_FS].base = DATA + 0x345;
+    PUT(HERE, 0x64, 0x8b, 0x07, 0xe6, 0x80);
+    initial.gpr[RDI] = MMIO_AT + 0x20 - (DATA + 0x345);
+    play();
+    assert_int_equal(last_length(), 2);
+}
+
 /* REP OUTSB that the time ends, at the start of a loop: what is avoided is not less than nothing. */
 static void loop_to_a_string(void **state)
 {
@@ -574,6 +586,7 @@ int main(void)
         cmocka_unit_test(store_into_tables),
         cmocka_unit_test(push_into_tables),
         cmocka_unit_test(more_operands_than_lines),
+        cmocka_unit_test(fs_within_a_page),
         cmocka_unit_test(loop_to_a_string),
         cmocka_unit_test(jump_beyond_the_limit),
         cmocka_unit_test(states_that_refuse),
