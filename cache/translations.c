@@ -177,6 +177,15 @@ static void write_words(const struct code_source *source, struct tc_word *word)
 }
 _Static_assert(offsetof(struct code_page, state) == offsetof(struct code_page, generation) + 4, "one word");
 
+bool translations_renew_words(struct translation *translation, const struct code_source *source)
+{
+    const void *end = translation->run;
+    if ((const void *)(translation->word + words_of(source)) > end)
+        return false;
+    write_words(source, translation->word);
+    return true;
+}
+
 static void write_head(struct translation *one, const struct code_source *source, u8 *piece)
 {
     struct tc_page *at = (struct tc_page *)(piece + HEAD_COUNTS);
@@ -225,6 +234,7 @@ struct translation *translations_publish(struct translations *t, const struct tr
     place->piece_size = size;
     place->code = t->executable + t->next + entry;
     place->uses_to_compare = TC_COMPARE_AGAIN;
+    place->serial = ++t->serial;
     bool held = hold(t, source);
     if (held)
         write_head(place, source, t->code + t->next);

@@ -18,13 +18,13 @@
 #define TC_CODE (512u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
-#define TC_PAGES 8 /* of guest code, for one translation */
+#define TC_PAGES 12 /* of guest code, for one translation */
 #define TC_WALK 4
 #define TC_NO_WALK (~0u)
 
 /* What a translation stands for, at most: bytes of guest code, in so many runs. */
-#define TC_SOURCE_MAX 1024
-#define TC_RUNS 96
+#define TC_SOURCE_MAX 2048
+#define TC_RUNS 192
 
 /* Supervisor code is compared on every so many uses (SPEC 5.3). */
 #define TC_COMPARE_AGAIN 64
@@ -70,14 +70,14 @@ struct translation {
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u64 quick;                  /* uses by way of vmx/entry.S since they were last counted */
-    u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
-    u32 walk_index;             /* see `entry` */
-    u32 epoch;                  /* the owner's: of an answer, which stands for no code */
-    u32 uses_rsp;               /* v->gpr[RSP] must be there before it runs */
-    u32 generation;             /* as in at[0] */
-    struct code_page *held;     /* the same */
-    const struct tc_word *word; /* the further pages: their walks and generations */
+    u64 quick;              /* uses by way of vmx/entry.S since they were last counted */
+    u32 uses_to_compare;    /* counts down from TC_COMPARE_AGAIN */
+    u32 walk_index;         /* see `entry` */
+    u32 epoch;              /* the owner's: of an answer, which stands for no code */
+    u32 uses_rsp;           /* v->gpr[RSP] must be there before it runs */
+    u32 generation;         /* as in at[0] */
+    struct code_page *held; /* the same */
+    struct tc_word *word;   /* the further pages: their walks and generations */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
      * TC_NO_WALK: not so, or more is to be checked.
@@ -86,18 +86,20 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
-    u32 cs_limit;                    /* outside 64-bit code */
-    u64 rip_offset;                  /* `rip` less the base of CS */
-    bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
-    u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
-    u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
-    u8 code_size;                    /* enum code_size */
+    u32 cs_limit;       /* outside 64-bit code */
+    u64 rip_offset;     /* `rip` less the base of CS */
+    bool ports_free;    /* it has ports beside what exits, whose permission nobody asks for */
+    u8 kind;            /* of the exit: below TC_KINDS, for whoever counts */
+    u16 count, exiting; /* of the cluster: emul/cluster.h */
+    u8 why, stopper;
+    u8 code_size; /* enum code_size */
     u8 pages;
     bool traced;                      /* formed from a path: emul/trace.h */
     bool watched;                     /* its owner waits for the guest to leave its path */
     bool roams;                       /* the instruction is at one register or port now, and at another one then */
     u8 remade;                        /* how often, because it did not keep its promise */
     u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */
+    u64 serial;                       /* another one for each, and whenever its walks were looked at anew */
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */
     u16 length;                       /* of the instruction that exits */
@@ -124,6 +126,7 @@ struct translations {
     u8 *code;             /* to write */
     const u8 *executable; /* the same memory, to execute */
     u32 next;             /* in the ring */
+    u64 serial;           /* the last one given */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
@@ -213,5 +216,11 @@ u32 translations_head(const struct code_source *source);
  */
 struct translation *translations_publish(struct translations *t, const struct translation *made,
                                          struct code_source *source, u32 size, u32 entry);
+
+/*
+ * The pages are reached as source->word says now, which is as long as what was there, or less. False: longer, and
+ * nothing was done.
+ */
+bool translations_renew_words(struct translation *translation, const struct code_source *source);
 
 #endif

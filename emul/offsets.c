@@ -4,10 +4,13 @@
  * in struct vcpu, which RSP points at while translated code runs.
  */
 #include "cache/translations.h"
-#include "lib/vcpu.h"
+#include "emul/device_apic.h"
+#include "emul/vm.h"
+#include "ept/walk_memo.h"
 
 #define OFFSET(name, member) asm volatile("\n->" #name " %c0" : : "i"(offsetof(struct vcpu, member)))
 #define TRANSLATION(member, name) CONSTANT(T_##name, offsetof(struct translation, member))
+#define MEMO(member, name) CONSTANT(MEMO_##name, offsetof(struct walk_memo_line, member))
 #define CONSTANT(name, value) asm volatile("\n->" #name " %c0" : : "i"(value))
 
 void vcpu_offsets(void);
@@ -42,12 +45,45 @@ void vcpu_offsets(void)
     OFFSET(FRAME_FLAGS, frame.flags);
     OFFSET(FRAME_SAVE, frame.save);
     OFFSET(FRAME_LINEAR, frame.linear);
+    OFFSET(FRAME_LINE, frame.line);
+    OFFSET(FRAME_CR3, frame.cr3);
+    OFFSET(FRAME_SEGMENT_BASE, frame.segment_base);
+    OFFSET(VCPU_WALKS, walks);
+    OFFSET(VCPU_VM, vm);
+    OFFSET(VCPU_FS_BASE, seg[SEG_FS].base);
+    OFFSET(VCPU_GS_BASE, seg[SEG_GS].base);
+    CONSTANT(LINE_LINEAR, offsetof(struct code_line, linear));
+    CONSTANT(LINE_LIMIT, offsetof(struct code_line, limit));
+    CONSTANT(LINE_HOST, offsetof(struct code_line, host));
+    CONSTANT(MEMO_LINE, offsetof(struct walk_memo, line));
+    CONSTANT(MEMO_DATA_LINES, WALK_MEMO_LINES / 2);
+    MEMO(key, KEY);
+    MEMO(cr3, CR3);
+    MEMO(value, VALUE);
+    MEMO(entry, ENTRY);
+    MEMO(touch, TOUCH);
+    MEMO(class, CLASS);
+    MEMO(lapic, LAPIC);
+    MEMO(generation, GENERATION);
+    MEMO(write_serial, WRITE_SERIAL);
+    MEMO(write_protections, WRITE_PROTECTIONS);
+    CONSTANT(VM_GENERATION, offsetof(struct vm, ept.generation));
+    CONSTANT(VM_PROTECTIONS, offsetof(struct vm, ept.protections));
+    CONSTANT(EPT_CLASS_RAM, EPT_CLASS_RAM);
+    CONSTANT(EPT_CLASS_TRAPPED, EPT_CLASS_TRAPPED);
+    CONSTANT(REACH_TRAPPED, REACH_TRAPPED);
+    CONSTANT(REACH_WRITE, REACH_WRITE);
+    CONSTANT(REACH_WRITE_SHIFT, __builtin_ctz(REACH_WRITE));
+    CONSTANT(APIC_ICR, DEVICE_APIC_ICR);
+    CONSTANT(SEG_FS, SEG_FS);
+    CONSTANT(SEG_GS, SEG_GS);
     OFFSET(FRAME_REQUEST, frame.request);
     OFFSET(FRAME_PERFORMED, frame.performed);
     OFFSET(FRAME_LEFT, frame.left);
     OFFSET(FRAME_END_CARE, frame.end_care);
     CONSTANT(REACH_BY_RSI, REACH_BY_RSI);
     OFFSET(FRAME_RUNNING, frame.running);
+    TRANSLATION(serial, SERIAL);
     TRANSLATION(rip, RIP);
     TRANSLATION(reason, REASON);
     TRANSLATION(mode, MODE);

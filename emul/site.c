@@ -134,10 +134,15 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
         end_watch(v, sites);
         return NULL;
     }
+    if (!site_renew_walks(v, found, &sites->source)) {
+        translations_drop(&sites->tc, found);
+        return NULL;
+    }
     if (found->uses_rsp)
         access_need(v, PART_RSP);
     found->hits++;
-    v->frame.running = found;
+    found->serial = ++sites->tc.serial;
+    translated_begin(v, found);
     return found;
 }
 
@@ -347,6 +352,10 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
         return 0;
     if (r->taken[side] == RECORD_SIDE_TIMES || record_needs_care(v) || !quick_runs(v))
         return 0;
+    if (sites->cluster_of != r->rip) { /* since then another one was made: where `side` is nobody knows */
+        end_watch(v, sites);
+        return 0;
+    }
     r->taken[side]++;
     if (trace_path_to(&sites->cluster, side, &sites->path))
         performed = record_on(v, sites);

@@ -67,11 +67,13 @@ struct sites {
     struct tracker tracker;
     struct site_skip skip[SITE_SKIPS];
     enum cluster_flow flow;
-    u32 cluster_max;        /* 1: engine=translate */
-    bool paths_at_once;     /* do not wait until a cluster has proved to avoid little, to look at the path */
-    struct cluster cluster; /* while one is made */
-    u32 promise;            /* the same: exits for one, as the path had it */
-    bool watch;             /* the same: it is watched */
+    u32 cluster_max;           /* 1: engine=translate */
+    bool paths_at_once;        /* do not wait until a cluster has proved to avoid little, to look at the path */
+    struct cluster cluster;    /* while one is made; then what was made last, */
+    u64 cluster_of;            /* for the instruction at this RIP, as the guest's register has it */
+    u32 promise;               /* the same: exits for one, as the path had it */
+    bool watch;                /* the same: it is watched */
+    struct code_source source; /* while one is made, or its walks are noted anew */
     struct recording recording;
     struct path path;
     bool roams; /* it is for a whole page: the instruction reaches several places there */

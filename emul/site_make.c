@@ -97,7 +97,6 @@ static bool is_alone(const struct cluster *cluster, const struct policy *policy,
 
 /* One CPU makes one at a time. */
 static struct translation made;
-static struct code_source source;
 static u8 made_source[INSN_MAX];
 
 /* Of the guest-physical address, or of the exit qualification (SDM "Exit Qualification for I/O Instructions"). */
@@ -139,8 +138,8 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .mode = v->seg[SEG_CS].access,
         .uses_rsp = uses_rsp(cluster),
         .ports_free = cluster->count > 1 && site_ports_free(v),
-        .count = (u8)cluster->count,
-        .exiting = (u8)cluster->exiting,
+        .count = (u16)cluster->count,
+        .exiting = (u16)cluster->exiting,
         .why = (u8)cluster->why,
         .stopper = (u8)cluster->stopper,
         .code_size = (u8)cluster->code_size,
@@ -154,15 +153,15 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
     made.source = made_source;
     made.source_length = made.length;
-    if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &source))
+    if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
         return false;
-    site_note_walks(v, &made, &source);
-    request.head = translations_head(&source);
+    site_note_walks(v, &made, &sites->source);
+    request.head = translations_head(&sites->source);
     u8 *room = translations_room(&sites->tc);
     u32 size = translate(&request, room, &entry);
     if (sites->choose_check)
-        sites->choose_check(&made, source.pages, request.alone);
-    return size && translations_publish(&sites->tc, &made, &source, size, entry);
+        sites->choose_check(&made, sites->source.pages, request.alone);
+    return size && translations_publish(&sites->tc, &made, &sites->source, size, entry);
 }
 
 /* Why the last attempt made nothing. */
@@ -200,6 +199,7 @@ bool site_make(struct vcpu *v, struct sites *sites, const struct site_exit *exit
 {
     struct cluster_request request = site_request(v, sites, exit);
     *tried = &made;
+    sites->cluster_of = v->rip;
     sites->promise = 0;
     sites->roams &= site_may_roam(exit); /* what was made before at this address may have been for other code */
     if (path && make_trace(v, sites, exit, path))

@@ -55,4 +55,10 @@ bool site_note_source(struct vcpu *v, const struct cluster *cluster, u64 base, s
 /* How the pages are reached, for vmx/entry.S: in *made for the first, in *source for the others. */
 void site_note_walks(struct vcpu *v, struct translation *made, struct code_source *source);
 
+/*
+ * RIP still leads to the code of *t, and translated_is_there() said so: notes the walks again where other paging
+ * entries lead there now, or other flags stand in them, so that vmx/entry.S is content. False: there is no room for it.
+ */
+bool site_renew_walks(struct vcpu *v, struct translation *t, struct code_source *scratch);
+
 #endif

@@ -120,3 +120,29 @@ void site_note_walks(struct vcpu *v, struct translation *one, struct code_source
         if (!note_words(v, one, source, source->at[i].rip))
             one->walk_index = TC_NO_WALK;
 }
+
+/* Whether vmx/entry.S would find all as it was noted. */
+static bool walks_hold(struct vcpu *v, const struct translation *t)
+{
+    const struct walk_memo_line *line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
+    if (!line || line->value[0] != t->value[0])
+        return false;
+    for (u32 i = 1; i < TC_WALK; i++)
+        if (line->entry[i] != t->entry[i] || line->value[i] != t->value[i])
+            return false;
+    const struct tc_word *word = t->word;
+    while (word->at && *word->at == word->value)
+        word++;
+    return !word->at;
+}
+
+bool site_renew_walks(struct vcpu *v, struct translation *t, struct code_source *scratch)
+{
+    if (t->walk_index == TC_NO_WALK || coherence_compares(t->held) || walks_hold(v, t))
+        return true;
+    scratch->pages = t->pages;
+    scratch->words = 0;
+    memcpy(scratch->at, t->at, t->pages * sizeof(*t->at));
+    site_note_walks(v, t, scratch);
+    return t->walk_index != TC_NO_WALK && translations_renew_words(t, scratch);
+}

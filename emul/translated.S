@@ -23,26 +23,142 @@ translated_end_flags:
  *
  * struct code_reach; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
  * with ZF clear when the line reaches. All the registers that C may change are the guest's.
+ *
+ * Here for 64-bit code at CPL 0 with a walk that is remembered (walk_memo_find(), translated_reach() and what it calls ask the
+ * same questions in the same order); else in C.
+ *   rcx  struct code_reach      rdi  struct code_line      rsi  struct walk_memo_line      r8  base      rdx  linear address
  */
+#define SAVED 56 /* the registers below, and the address of the data */
+
     .globl translated_call_reach
 translated_call_reach:
     pushq %rax
     pushq %rcx
-    movq 16(%rsp), %rax
+    pushq %rdx
+    movq 24(%rsp), %rax
     movl (%rax), %ecx
-    addq $4, 16(%rsp)
-    movl %ecx, 24+FRAME_REQUEST(%rsp)
+    addq $4, 24(%rsp)
+    movl %ecx, 32+FRAME_REQUEST(%rsp)
     testl $REACH_BY_RSI << 24, %ecx
     jnz 1f
-    movq %rbx, 24+FRAME_LINEAR(%rsp)
-    movq 24+FRAME_SAVE(%rsp), %rbx
+    movq %rbx, %rdx
+    movq 32+FRAME_SAVE(%rsp), %rbx
     jmp 2f
-1:  movq %rsi, 24+FRAME_LINEAR(%rsp)
-    movq 24+FRAME_SAVE(%rsp), %rsi
-2:  pushq %rdx
+1:  movq %rsi, %rdx
+    movq 32+FRAME_SAVE(%rsp), %rsi
+2:  movq %rdx, 32+FRAME_LINEAR(%rsp)
     pushq %rsi
     pushq %rdi
     pushq %r8
+    movzbl %cl, %eax
+    leaq (%rax,%rax,2), %rax
+    leaq SAVED+FRAME_LINE(%rsp,%rax,8), %rdi
+    addq LINE_LINEAR(%rdi), %rdx
+    xorl %r8d, %r8d
+    testl $(SEG_FS & SEG_GS) << 16, %ecx
+    jnz 8f
+3:  movzbl %ch, %eax
+    movl %edx, %esi
+    andl $0xfff, %esi
+    addl %esi, %eax
+    cmpl $0x1000, %eax
+    ja reach_slowly
+
+    /* The line of the memo: the same page, access, address space; the same paging entries. */
+    movl %ecx, %eax
+    shrl $24+REACH_WRITE_SHIFT, %eax
+    andl $1, %eax
+    movq %rdx, %rsi
+    shrq $12, %rsi
+    addl %eax, %esi
+    leal (%rsi,%rax,4), %esi
+    andl $MEMO_DATA_LINES-1, %esi
+    shll $7, %esi
+    addq SAVED+VCPU_WALKS(%rsp), %rsi
+    addq $MEMO_LINE, %rsi
+    orl $0x10, %eax
+    xorq MEMO_KEY(%rsi), %rax
+    testl $0xfff, %eax
+    jnz reach_slowly
+    xorq %rdx, %rax
+    cmpq $0xfff, %rax
+    ja reach_slowly
+    movq MEMO_CR3(%rsi), %rax
+    cmpq %rax, SAVED+FRAME_CR3(%rsp)
+    jne reach_slowly
+    .irp level, 0, 1, 2, 3
+    movq MEMO_ENTRY+8*\level(%rsi), %rax
+    movq (%rax), %rax
+    cmpq %rax, MEMO_VALUE+8*\level(%rsi)
+    jne reach_slowly
+    .endr
+    movq SAVED+VCPU_VM(%rsp), %rax
+    movl VM_GENERATION(%rax), %eax
+    cmpl %eax, MEMO_GENERATION(%rsi)
+    jne reach_slowly
+
+    testl $REACH_TRAPPED << 24, %ecx
+    jnz 6f
+    cmpb $EPT_CLASS_RAM, MEMO_CLASS(%rsi)
+    jne reach_slowly
+    testl $REACH_WRITE << 24, %ecx
+    jz 4f
+    movq SAVED+FRAME_RUNNING(%rsp), %rax
+    movq T_SERIAL(%rax), %rax
+    cmpq %rax, MEMO_WRITE_SERIAL(%rsi)
+    jne reach_slowly
+    movq SAVED+VCPU_VM(%rsp), %rax
+    movl VM_PROTECTIONS(%rax), %eax
+    cmpl %eax, MEMO_WRITE_PROTECTIONS(%rsi)
+    jne reach_slowly
+
+    /* All of the page. */
+4:  movzbl %ch, %ecx
+    movl $0x1001, %eax
+    subl %ecx, %eax
+    movq %rax, LINE_LIMIT(%rdi)
+    movq MEMO_TOUCH(%rsi), %rax
+    movq %rax, LINE_HOST(%rdi)
+    andq $~0xfff, %rdx
+5:  subq %r8, %rdx
+    movq %rdx, LINE_LINEAR(%rdi)
+    orl $1, %eax /* ZF */
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    ret
+
+6:  cmpb $EPT_CLASS_TRAPPED, MEMO_CLASS(%rsi)
+    jne reach_slowly
+    cmpq $0, MEMO_TOUCH(%rsi)
+    je reach_slowly
+    cmpb $0, MEMO_LAPIC(%rsi)
+    je 4b
+    /* One register, where performing is nothing but the access: device_apic_is_plain(). */
+    cmpb $4, %ch
+    jne reach_slowly
+    movl %edx, %eax
+    andl $0xfff, %eax
+    testb $15, %al
+    jnz reach_slowly
+    testl $REACH_WRITE << 24, %ecx
+    jz 7f
+    cmpl $APIC_ICR, %eax
+    je reach_slowly
+7:  addq MEMO_TOUCH(%rsi), %rax
+    movq %rax, LINE_HOST(%rdi)
+    movq $1, LINE_LIMIT(%rdi)
+    jmp 5b
+
+    /* Nothing that the cluster may carry changes FS or GS. */
+8:  call *SAVED+FRAME_SEGMENT_BASE(%rsp)
+    addq %r8, %rdx
+    jmp 3b
+
+reach_slowly:
     pushq %r9
     pushq %r10
     pushq %r11

@@ -21,7 +21,15 @@ void translated_init(struct vcpu *v, const struct code_frame *ends)
     v->frame.console_line = v->vm->machine->console_line;
     v->frame.end_flags = (void *)translated_end_flags;
     v->frame.reach = (void *)translated_call_reach;
+    v->frame.segment_base = ends->segment_base;
+    v->frame.cr3 = CODE_CR3_NONE;
     v->frame.perform = (void *)translated_call_perform;
+}
+
+void translated_begin(struct vcpu *v, const struct translation *t)
+{
+    v->frame.running = t;
+    v->frame.cr3 = t->walk_index != TC_NO_WALK ? v->cr3 : CODE_CR3_NONE;
 }
 
 /* The LAPIC: only the one register, and only where performing is nothing but the access. */
@@ -86,18 +94,24 @@ static bool maps_own(struct vcpu *v, const u8 *host)
     return false;
 }
 
-static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
+/* SPEC 5.5. That the running code may be written by itself is found out once for each page. */
+static bool may_write(struct vcpu *v, const struct walk_memo_line *walk)
 {
     const struct translation *running = v->frame.running;
+    if (ept_write_protected(&v->vm->ept, gpa(walk->page)) || is_own(running, walk->page) || maps_own(v, walk->touch))
+        return false;
+    walk_memo_note_write(v, &v->vm->ept, walk, running->serial);
+    return true;
+}
+
+static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request)
+{
     bool trapped = request.kind & REACH_TRAPPED;
     if (!walk->touch || trapped != (walk->class == EPT_CLASS_TRAPPED))
         return false;
     if (request.kind & REACH_RAM && walk->class != EPT_CLASS_RAM)
         return false;
-    if (!(request.kind & REACH_WRITE) || walk->class != EPT_CLASS_RAM)
-        return true;
-    return !ept_write_protected(&v->vm->ept, gpa(walk->page)) && !is_own(running, walk->page) &&
-           !maps_own(v, walk->touch);
+    return !(request.kind & REACH_WRITE) || walk->class != EPT_CLASS_RAM || may_write(v, walk);
 }
 
 /* A walk that is not remembered, or no longer true: walks, and remembers. NULL: it faults, or is not of that kind. */

@@ -6,10 +6,13 @@
 #include "emul/translate.h"
 
 /*
- * Sets up v->frame. Of *ends the members `end`, `end_dirty` and `end_care` count, and `budget`: TSC ticks that a
- * cluster with loops may take.
+ * Sets up v->frame. Of *ends the members `end`, `end_dirty`, `end_care` and `segment_base` count, and `budget`: TSC
+ * ticks that a cluster with loops may take.
  */
 void translated_init(struct vcpu *v, const struct code_frame *ends);
+
+/* *t, which was looked at, runs next. */
+void translated_begin(struct vcpu *v, const struct translation *t);
 
 /* Whether RIP still leads to the code that `t` was made from. EMUL_STEP_PARTS are there, walk_memo_begin() was called.
  */

@@ -13,8 +13,8 @@
 #define GPR_SLOT(reg) (SLOT(gpr) + 8 * (reg))
 #define FLAGS_MASK (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
-/* Places that code jumps to from a place before: at most a few for each instruction. */
-#define LATER_MAX (3 * CLUSTER_NODES)
+/* Places that code jumps to from a place before: some instructions have several, most have one or none. */
+#define LATER_MAX (2 * CLUSTER_NODES)
 
 /* Where the guest's status flags are now. Several may be true. */
 enum flags_at {

@@ -157,6 +157,7 @@ enum ept_status ept_write_protect(struct ept *ept, gpa_t at)
     ept_store(path.entry[1], (*path.entry[1] & ~(u64)EPT_W) | EPT_ENTRY_PROTECTED);
     ept_busy_add(path.entry[2], 1);
     ept->counts.read_only_pages++;
+    ept->protections++;
     ept->flush = true;
     return EPT_OK;
 }

@@ -64,7 +64,8 @@ struct ept {
     struct range hot_hole; /* the first hole, mostly the LAPIC's page: asked before all else */
     u64 *root;             /* PML4 */
     bool flush;
-    u32 generation; /* changes with the holes, so with what ept_classify() says */
+    u32 generation;  /* changes with the holes, so with what ept_classify() says */
+    u32 protections; /* pages that were made read-only, ever */
     u32 clear_count, hole_count, exec_count;
     u32 device_tables; /* tables whose region has no RAM */
     u64 hand;          /* where the search for a table to give up goes on */

@@ -59,7 +59,9 @@ void walk_memo_learn(struct vcpu *v, const struct window *window, const struct w
     }
     line->cr3 = v->cr3;
     line->page = result->gpa.at & PAGE_MASK;
-    line->class = page->class;
+    line->class = (u8)page->class;
+    line->generation = window->ept->generation;
+    line->write_serial = 0;
     line->lapic = page->lapic;
     line->ptr = page_of(page->ptr, linear);
     line->touch = touchable(window, line);

@@ -13,7 +13,7 @@
 #include "ept/guest_walk.h"
 #include "lib/test_switch.h"
 
-#define WALK_MEMO_LINES 32 /* half of them for fetches, so that code and what it reaches never collide */
+#define WALK_MEMO_LINES 128 /* half of them for fetches, so that code and what it reaches never collide */
 #define WALK_MEMO_ENTRIES 4
 
 struct walk_memo_line {
@@ -28,9 +28,14 @@ struct walk_memo_line {
      * for what is nobody's.
      */
     u8 *touch;
-    u32 class; /* enum ept_class */
+    u8 class; /* enum ept_class */
     bool lapic;
+    u32 generation; /* ept.generation when it was learned */
+    /* Translated code may write the page: the code of this serial number, as long as no more pages are read-only. */
+    u64 write_serial;
+    u32 write_protections; /* ept.protections */
 } __attribute__((aligned(128)));
+_Static_assert(sizeof(struct walk_memo_line) == 128, "emul/translated.S shifts by 7");
 
 struct walk_memo {
     /* What all lines were learned under. */
@@ -79,6 +84,15 @@ walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cp
     if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
         return NULL;
     return *line->entry[3] == line->value[3] ? line : NULL;
+}
+
+/* `line` was found, and whoever has that serial number may write the page. */
+static inline void walk_memo_note_write(struct vcpu *v, const struct ept *ept, const struct walk_memo_line *line,
+                                        u64 serial)
+{
+    struct walk_memo_line *own = &v->walks->line[line - v->walks->line];
+    own->write_serial = serial;
+    own->write_protections = ept->protections;
 }
 
 /* What else there is to say of the byte that was walked to. */

@@ -24,7 +24,6 @@
 
 struct sites;
 
-#define CODE_CR3_NONE (~0ull)
 #define DR7_GD BIT(13) /* SDM "Debug Control Register (DR7)": general detect */
 
 /* What must be looked at before the next entry; set by the NMI and machine-check handlers, by kicks later. */

@@ -21,6 +21,8 @@
 #define GUEST_INTERRUPTIBILITY 0x4824
 #define EXIT_QUALIFICATION 0x6400
 #define GUEST_CR3 0x6802
+#define GUEST_FS_BASE 0x680e
+#define GUEST_GS_BASE 0x6810
 #define GUEST_RSP 0x681c
 #define GUEST_RIP 0x681e
 #define GUEST_RFLAGS 0x6820
@@ -481,6 +483,17 @@ vmx_run:
     movq %rdi, %rax
     load_other_registers
     jmp *%rax
+
+/* frame.segment_base (emul/translated.S): rcx = struct code_reach; r8 = base of FS or GS. rax is changed. */
+    .globl vmx_segment_base
+vmx_segment_base:
+    movl $GUEST_FS_BASE, %eax
+    movl $GUEST_GS_BASE, %r8d
+    testl $(SEG_FS ^ SEG_GS) << 16, %ecx
+    cmovnzl %r8d, %eax
+    vmread %rax, %r8
+    count_vmread
+    ret
 
 /* void vmx_launch(struct cpu *): enters the guest for the first time; comes back only by exits. rdi = cpu */
     .globl vmx_launch

@@ -20,6 +20,8 @@ extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_p
 extern const char vmx_check_ept_far_timed[], vmx_check_io_far_timed[], vmx_check_ept_far_plain[],
     vmx_check_io_far_plain[];
 
+void vmx_segment_base(void);
+
 char translated_code[TC_CODE] __attribute__((aligned(PAGE_SIZE)));
 static struct sites bootstrap_sites;
 
@@ -44,10 +46,19 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
 /* The fields that entry.S reads without looking at how the VMREAD ended. */
 void exit_site_check_fields(void)
 {
-    static const u16 fields[] = {
-        VMCS_GUEST_RIP,    VMCS_EXIT_REASON,        VMCS_GUEST_CS_ACCESS,        VMCS_GUEST_INTERRUPTIBILITY,
-        VMCS_GUEST_RFLAGS, VMCS_GUEST_CR3,          VMCS_EXIT_QUALIFICATION,     VMCS_GUEST_PHYSICAL_ADDRESS,
-        VMCS_GUEST_RSP,    VMCS_IDT_VECTORING_INFO, VMCS_EXIT_INSTRUCTION_LENGTH};
+    static const u16 fields[] = {VMCS_GUEST_RIP,
+                                 VMCS_EXIT_REASON,
+                                 VMCS_GUEST_CS_ACCESS,
+                                 VMCS_GUEST_INTERRUPTIBILITY,
+                                 VMCS_GUEST_RFLAGS,
+                                 VMCS_GUEST_CR3,
+                                 VMCS_EXIT_QUALIFICATION,
+                                 VMCS_GUEST_PHYSICAL_ADDRESS,
+                                 VMCS_GUEST_RSP,
+                                 VMCS_GUEST_FS_BASE,
+                                 VMCS_GUEST_GS_BASE,
+                                 VMCS_IDT_VECTORING_INFO,
+                                 VMCS_EXIT_INSTRUCTION_LENGTH};
     for (u32 i = 0; i < COUNT_OF(fields); i++)
         vmread(fields[i]);
 }
@@ -83,7 +94,9 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     cpu->code_table = sites->tc.table;
     cpu->code_cr3 = CODE_CR3_NONE;
     const char *care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain;
-    translated_init(&cpu->vcpu, &(struct code_frame){.end_care = care, .budget = options->budget});
+    translated_init(
+        &cpu->vcpu,
+        &(struct code_frame){.end_care = care, .segment_base = (void *)vmx_segment_base, .budget = options->budget});
     exit_site_ends(cpu, false);
 }
 

@@ -118,6 +118,16 @@ cluster_flags_back:
     pop_preserved
     ret
 
+/* frame.segment_base (emul/translated.S): rcx = struct code_reach; r8 = base of FS or GS. rax is changed. */
+    .globl cluster_segment_base
+cluster_segment_base:
+    movl %ecx, %eax
+    shrl $16, %eax
+    andl $SEG_FS ^ SEG_GS, %eax
+    leaq cluster_bases(%rip), %r8
+    movq (%r8,%rax,8), %r8
+    ret
+
     .bss
     .balign 8
 cluster_stub:
@@ -130,4 +140,7 @@ cluster_rip:
 cluster_rsp:
     .quad 0
 
+    .globl cluster_bases
+cluster_bases:
+    .skip 16
     .section .note.GNU-stack, "", @progbits

@@ -26,6 +26,8 @@
 u32 cluster_enter(struct vcpu *v, const void *code);
 extern char cluster_end[], cluster_end_dirty[], cluster_end_care[], cluster_crashed[];
 extern u64 cluster_rip, cluster_rsp;
+void cluster_segment_base(void);
+extern u64 cluster_bases[2]; /* of FS and GS, as the VMCS would have them */
 
 /* ---- privileged instructions ---- */
 
@@ -161,6 +163,8 @@ static void cluster_take_tsc(bool take)
 static enum cluster_left cluster_run(struct vcpu *v, const void *code)
 {
     v->dirty = 0;
+    cluster_bases[0] = guests_truth.seg[SEG_FS].base;
+    cluster_bases[1] = guests_truth.seg[SEG_GS].base;
     cluster_running = true;
     cluster_take_tsc(true);
     enum cluster_left left = (enum cluster_left)cluster_enter(v, code);
@@ -217,6 +221,7 @@ static void cluster_init(struct vcpu *v)
                            .end = cluster_end,
                            .end_dirty = cluster_end_dirty,
                            .end_care = cluster_end_care,
+                           .segment_base = (void *)cluster_segment_base,
                        });
 }
 

@@ -204,7 +204,7 @@ static void test_instructions(void **state)
 {
     forget_code();
     path.count = 0;
-    for (u32 i = 0; i < 300; i++) {
+    for (u32 i = 0; i < CLUSTER_NODES + 100; i++) {
         put_byte(0x1000 + i, 0xec);
         add_step(0x1000 + i, 0x60, i == 0);
     }
@@ -221,7 +221,7 @@ static void test_pages(void **state)
 {
     forget_code();
     path.count = 0;
-    for (u64 rip = 0x1000; rip < 0xb000; rip += PAGE_SIZE) {
+    for (u64 rip = 0x1000; rip < (CLUSTER_TRACE_PAGES + 3) * PAGE_SIZE; rip += PAGE_SIZE) {
         PUT(rip, 0xec, 0xe9, 0xfa, 0x0f, 0, 0);
         add_step(rip, 0x60, rip == 0x1000);
         add_step(rip + 1, 0x60, false);
@@ -230,12 +230,11 @@ static void test_pages(void **state)
     assert_int_equal(cluster.count, 2 * CLUSTER_TRACE_PAGES - 1);
     assert_int_equal(cluster.why, WHY_PAGES);
     /* An instruction that begins in the last one and ends beyond it. */
-    PUT(0x8ffe, 0xe6, 0x80);
-    PUT(0x9000, 0xec);
-    PUT(0x8001, 0xe9, 0xf9, 0x0f, 0, 0); /* JMP 8fff */
-    PUT(0x8fff, 0xe6, 0x80);
-    path.count = 16;
-    add_step(0x8fff, 0x60, false);
+    const u64 last = CLUSTER_TRACE_PAGES * PAGE_SIZE, end = last + PAGE_SIZE - 1;
+    PUT(last + 1, 0xe9, 0xf9, 0x0f, 0, 0); /* JMP end */
+    PUT(end, 0xe6, 0x80);
+    path.count = 2 * CLUSTER_TRACE_PAGES;
+    add_step(end, 0x60, false);
     assert_int_equal(form(CLUSTER_NODES), CLUSTER_TRACE_PAGES);
     assert_int_equal(cluster.why, WHY_PAGES);
 }

@@ -278,6 +278,36 @@ static void push_into_tables(void **state)
     assert_int_equal(host_guests[RUNS].v.event.vector, VECTOR_PF);
 }
 
+/* The leaf entry of a page of code: becomes read-only, as a kernel's text does. */
+static void make_read_only(u64 entry)
+{
+    u8 flags;
+    memcpy(&flags, &host_guests[RUNS].ram[entry], 1);
+    flags &= (u8)~BIT(1);
+    store_code(entry, &flags, 1);
+}
+
+/* Other flags stand in the paging entries: vmx/entry.S has to know them. */
+static void other_flags_on_the_way(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    const struct translation *t = translations_find(&cluster_sites->tc, HERE);
+    u64 leaf = t->value[TC_WALK - 1];
+    make_read_only(TABLES + 3 * PAGE_SIZE + 8 * (CODE >> PAGE_SHIFT & 511));
+    assert_int_equal(turn_once(), 1);
+    assert_int_equal(leaf & ~t->value[TC_WALK - 1], BIT(1));
+    begin(MODE_64, false);
+    PUT(2 * MIB - 3, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    t = translations_find(&cluster_sites->tc, 2 * MIB - 3);
+    make_read_only(SHARED_TABLE);
+    assert_int_equal(turn_once(), 1);
+    for (const struct tc_word *word = t->word; word->at; word++)
+        assert_int_equal(*word->at, word->value);
+}
+
 /* All lines are taken, by operands of other kinds, when the LAPIC is read by 8 bytes. */
 static void more_operands_than_lines(void **state)
 {
@@ -585,6 +615,7 @@ int main(void)
         cmocka_unit_test(another_iopl),
         cmocka_unit_test(store_into_tables),
         cmocka_unit_test(push_into_tables),
+        cmocka_unit_test(other_flags_on_the_way),
         cmocka_unit_test(more_operands_than_lines),
         cmocka_unit_test(fs_within_a_page),
         cmocka_unit_test(loop_to_a_string),
