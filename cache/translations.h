@@ -12,6 +12,7 @@
 #define CACHE_TRANSLATIONS_H
 
 #include "cache/coherence.h"
+#include "lib/statistics.h"
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
@@ -62,15 +63,15 @@ struct code_source {
 };
 
 struct translation {
-    /* vmx/entry.S reads these: within reach of one byte's displacement. */
-    u64 rip;           /* linear address of the instruction that exits; ~0: nothing here */
-    u32 reason;        /* basic exit reason */
-    u32 mode;          /* access rights of CS */
-    const void *check; /* the code that proves it there, given by its owner */
+    /* vmx/entry.S reads these, most within reach of one byte's displacement. */
+    struct account quick; /* uses since they were last counted, without `hits`: by way of vmx/entry.S, mostly */
+    u64 rip;              /* linear address of the instruction that exits; ~0: nothing here */
+    u32 reason;           /* basic exit reason */
+    u32 mode;             /* access rights of CS */
+    const void *check;    /* the code that proves it there, given by its owner */
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u64 quick;                  /* uses by way of vmx/entry.S since they were last counted */
     u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
     u32 walk_index;             /* see `entry` */
     u32 epoch;                  /* the owner's: of an answer, which stands for no code */
@@ -106,11 +107,13 @@ struct translation {
     const struct tc_page *at;
     const struct tc_run *run;
     const u8 *source;
-    u64 spared;            /* exits, without those in `avoided` */
-    u64 hits;              /* uses, without `quick` */
-    u64 uses;              /* hits and quick when the ring came by */
-    u32 piece, piece_size; /* place in the ring */
-    u64 *avoided;          /* TC_KINDS counts of exits that its code spared; at the start of its piece */
+    u64 spared;             /* exits, without those in `avoided` */
+    u64 hits;               /* uses, without `quick` */
+    u64 uses;               /* hits and quick when the ring came by */
+    u64 time;               /* of the exits, without `quick` (timing=on) */
+    struct account *detail; /* who gets what is in `quick`; NULL: nobody */
+    u32 piece, piece_size;  /* place in the ring */
+    u64 *avoided;           /* TC_KINDS counts of exits that its code spared; at the start of its piece */
 };
 
 #define TC_KINDS 12
@@ -121,9 +124,10 @@ struct translations_counts {
 
 struct translations {
     struct coherence *coherence;
-    u8 *code;             /* to write */
-    const u8 *executable; /* the same memory, to execute */
-    u32 next;             /* in the ring */
+    u8 *code;                /* to write */
+    const u8 *executable;    /* the same memory, to execute */
+    u32 next;                /* in the ring */
+    struct account **served; /* what the exit in progress is put down to; NULL: nobody counts */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
@@ -180,7 +184,8 @@ bool translation_same(const struct translation *translation);
 /* The same for one that is about to be used; where not, coherence is told and it is dropped. */
 bool translation_compare(struct translations *t, struct translation *translation);
 
-/* Moves what was counted in `translation` to t->quick and t->avoided; `hits` and `spared` keep it for the site. */
+/* Moves what was counted in `translation` to t->quick, t->avoided and its detail; `hits`, `spared` and `time` keep it
+ * for the site. */
 void translation_settle(struct translations *t, struct translation *translation);
 
 void translations_drop(struct translations *t, struct translation *translation);

@@ -132,6 +132,28 @@ static void say_line(struct printer *p, const struct table *table, const struct 
         deviation, percent, avoided, hits);
 }
 
+/* Of the distribution of each line's times. */
+static const u8 percents[] = {50, 90, 99};
+
+static void say_distribution(struct printer *p, const struct line *line, int width)
+{
+    u64 at[COUNT_OF(percents)];
+    if (!tally_is_spread(line->tally))
+        return;
+    for (u32 i = 0; i < COUNT_OF(percents); i++)
+        at[i] = tally_percentile(line->tally, percents[i]);
+    say(p, "%*s: %9lu %9lu %9lu %9lu %9lu", width, line->name, line->tally->min, at[0], at[1], at[2], line->tally->max);
+}
+
+static void say_distributions(struct printer *p, const struct table *table, int width)
+{
+    if (!table->timed)
+        return;
+    say(p, "%*s  %9s %9s %9s %9s %9s", width, "at most", "min", "50 %", "90 %", "99 %", "max");
+    for (u32 i = 0; i < table->count; i++)
+        say_distribution(p, &table->lines[i], width);
+}
+
 static void say_table(struct printer *p, const struct table *table)
 {
     int width = 0;
@@ -146,6 +168,7 @@ static void say_table(struct printer *p, const struct table *table)
         "%", "avoided", "hit%");
     for (u32 i = 0; i < table->count; i++)
         say_line(p, table, &table->lines[i], width);
+    say_distributions(p, table, width);
 }
 
 /* TIMEINGUEST and Exeunt's own time are type `time`, so that the `exit` lines add up to `exits`. */
@@ -164,6 +187,11 @@ static void json_line(struct printer *p, const struct table *table, const struct
         json_decimal(json, "avg", tally_average(t));
         json_decimal(json, "stddev", tally_deviation(t));
         json_decimal(json, "pct", decimal_percent(t->sum, table->total));
+    }
+    for (u32 i = 0; i < COUNT_OF(percents) && table->timed && tally_is_spread(t); i++) {
+        char member[4];
+        format(member, sizeof(member), "p%u", percents[i]);
+        json_u64(json, member, tally_percentile(t, percents[i]));
     }
     if (line->is_exit) {
         json_u64(json, "avoided", line->avoided);

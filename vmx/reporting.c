@@ -44,8 +44,8 @@ static void print_report(const char *cause)
 {
     struct cpu *cpu = host_cpu();
     u64 tsc = now(cpu);
-    exit_site_fold(cpu);
     statistics_close(&cpu->statistics, tsc);
+    exit_site_fold(cpu);
     struct cache_figures cache = code_cache_figures(cpu);
     struct report_input input = {
         .statistics = &cpu->statistics,

@@ -144,7 +144,8 @@ static struct marks marks;
 static u64 run(u64 tsc, u32 row, u64 guest, u64 exeunt)
 {
     statistics_exit(&statistics, tsc, tsc + guest);
-    statistics_row(&statistics, (enum exit_row)row);
+    statistics_row(&statistics, row);
+    statistics_resolve(&statistics);
     return tsc + guest + exeunt;
 }
 
@@ -177,8 +178,14 @@ static struct report_input input_at(u64 tsc)
     };
 }
 
+static char pages[40][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct page_pool for_distributions;
+
 static int setup(void **state)
 {
+    if (!statistics.pool)
+        page_pool_init(&for_distributions, pages, hpa(0), COUNT_OF(pages));
+    statistics.pool = &for_distributions;
     memset(&ept, 0, sizeof(ept));
     memset(&pool, 0, sizeof(pool));
     memset(&counted, 0, sizeof(counted));
@@ -347,9 +354,12 @@ static void without_timing_counts_stay(void **state)
     for (u32 i = 0; i < 5; i++) {
         statistics_exit_untimed(&statistics);
         statistics_row(&statistics, i % 2 ? ROW_IO_IN : (enum exit_row)EXIT_REASON_RDMSR);
+        statistics_resolve(&statistics);
     }
     struct report_input input = input_at(0);
-    print_now(&input);
+    statistics_close(&statistics, 0);
+    statistics_settle(&statistics);
+    report_print(&input, collect, NULL);
     assert_int_equal(integer(json_line("summary", 0), "exits"), 5);
     assert_null(value_of(json_line("summary", 0), "tsc_total"));
     assert_true(string_is(json_line("exit", 0), "name", "RDMSR")); /* by count */
@@ -377,12 +387,17 @@ static void cpus_are_added(void **state)
     u64 tsc = some_exits();
     static struct exit_statistics sum;
     statistics_close(&statistics, tsc);
-    sum = statistics;
+    sum.pool = &for_distributions;
+    statistics_start(&sum, tsc, true);
+    statistics_merge(&sum, &statistics);
     statistics_merge(&sum, &statistics);
     struct exit_totals one = statistics_totals(&statistics, tsc), two = statistics_totals(&sum, tsc);
     assert_int_equal(two.exits, 2 * one.exits);
     assert_int_equal(two.tsc_total, 2 * one.tsc_total);
     assert_int_equal(two.tsc_guest + two.tsc_exeunt, two.tsc_total);
+    assert_true(tally_is_spread(&statistics.rows[ROW_IO_OUT]));
+    u64 key = row_key(ROW_IO_OUT);
+    assert_int_equal(statistics_account(&sum, key)->count, 2 * statistics_account(&statistics, key)->count);
 }
 
 static void memory_and_cache(void **state)
