@@ -58,10 +58,21 @@ static inline u64 key_where(u64 key)
     return key >> KEY_WHERE_SHIFT;
 }
 
+static inline bool key_is_io(u64 key)
+{
+    return key_row(key) == ROW_IO_IN || key_row(key) == ROW_IO_OUT;
+}
+
+/* Whether `where` is an enum violation_cause. */
+static inline bool key_is_caused(u64 key)
+{
+    return (u32)key_row(key) == EXIT_REASON_EPT_VIOLATION || key_row(key) == ROW_OWN_REGION;
+}
+
 /* 0 where it is no port access. */
 static inline u32 key_size(u64 key)
 {
-    return key_row(key) == ROW_IO_IN || key_row(key) == ROW_IO_OUT ? (key & 7) + 1 : 0;
+    return key_is_io(key) ? (u32)(key & 7) + 1 : 0;
 }
 
 /* By SDM "Exit Qualification for I/O Instructions", where bit 3 is the direction, 1 = IN. */

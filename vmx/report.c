@@ -2,53 +2,22 @@
 #include "vmx/report.h"
 
 #include "lib/format.h"
-#include "lib/json.h"
 #include "lib/string.h"
+#include "vmx/printer.h"
+#include "vmx/report_details.h"
 
-/* Longest line: the JSON line `boot` with its lists. */
-#define LINE_MAX 2048
 #define CELL_MAX 40
 #define LINES_MAX (ROW_COUNT + 2)
 
-struct printer {
-    report_emit *emit;
-    void *context;
-    struct json json;
-    bool for_machines; /* what say() gets has JSON_PREFIX */
-    char line[LINE_MAX];
-};
-
 /* Not on the stack, which is small; one CPU prints at a time. */
 static struct printer printer;
-
-static void FORMAT_LIKE(2, 3) say(struct printer *p, const char *fmt, ...)
-{
-    va_list arguments;
-    va_start(arguments, fmt);
-    vformat(p->line, sizeof(p->line), fmt, arguments);
-    va_end(arguments);
-    p->emit(p->context, p->for_machines, p->line);
-}
-
-static struct json *open_json(struct printer *p, const char *type)
-{
-    json_begin(&p->json, p->line, sizeof(p->line), type);
-    return &p->json;
-}
-
-/* A line that does not fit is replaced by one that says so: the reader sees that something is missing. */
-static void close_json(struct printer *p, const char *type)
-{
-    json_end(&p->json, type);
-    p->line[p->json.used - 1] = '\0'; /* the line break is the receiver's */
-    p->emit(p->context, true, p->line);
-}
 
 /* ---- the table ---- */
 
 /* A line of the table before it is text. */
 struct line {
     const char *name;
+    u32 row;
     const struct tally *tally;
     u64 avoided, hits;
     bool is_exit; /* else a span of time: TIMEINGUEST, Exeunt's own */
@@ -89,6 +58,7 @@ static void table_build(struct table *table, const struct report_input *input)
         if (s->rows[row].count || s->avoided[row])
             insert(table, (struct line){
                               .name = exit_row_name((enum exit_row)row),
+                              .row = row,
                               .tally = &s->rows[row],
                               .avoided = s->avoided[row],
                               .hits = s->hits[row],
@@ -494,6 +464,15 @@ static void json_marks(struct printer *p, const struct marks *marks)
     }
 }
 
+/* In the order of the table's rows. */
+static void detail_lines(struct printer *p, const struct report_input *input, const struct table *table, bool json)
+{
+    struct details details = {.statistics = input->statistics, .guards = &input->vm->guards.config, .json = json};
+    for (u32 i = 0; i < table->count; i++)
+        if (table->lines[i].is_exit)
+            details_of_row(p, &details, table->lines[i].row);
+}
+
 static struct printer *printer_for(report_emit *emit, void *context)
 {
     printer.emit = emit;
@@ -519,6 +498,7 @@ static void say_all(struct printer *p, const struct report_input *input, const s
 
     say_totals(p, input, &totals);
     say_table(p, table);
+    detail_lines(p, input, table, false);
     say_memory(p, input);
     site_lines(p, input, sites, false);
     say_counters(p, all);
@@ -534,6 +514,7 @@ static void json_all(struct printer *p, const struct report_input *input, const 
     json_totals(p, input, &totals);
     for (u32 i = 0; i < table->count; i++)
         json_line(p, table, &table->lines[i]);
+    detail_lines(p, input, table, true);
     json_memory(p, input, sites);
     site_lines(p, input, sites, true);
     json_counters(p, all);

@@ -11,12 +11,13 @@
 #include "lib/json.h"
 #include "lib/string.h"
 #include "vmx/report.h"
+#include "vmx/report_details.h"
 
 #include <cmocka.h>
 
 /* ---- what was printed ---- */
 
-#define LINES 200
+#define LINES 1000
 
 static struct {
     char *text[LINES];
@@ -139,6 +140,7 @@ static struct page_pool pool;
 static struct counters counted;
 static struct device_counts devices;
 static struct marks marks;
+static struct vm vm;
 
 /* Exits as (row, time in the guest before it, time in Exeunt). */
 static u64 run(u64 tsc, u32 row, u64 guest, u64 exeunt)
@@ -171,6 +173,7 @@ static struct report_input input_at(u64 tsc)
         .trap = "pio,apic",
         .ept = &ept,
         .pool = &pool,
+        .vm = &vm,
         .devices = &devices,
         .counters = &counted,
         .memory_owned = 3 * MIB,
@@ -428,10 +431,184 @@ static void memory_and_cache(void **state)
     assert_int_equal(integer(json_line("cache", 0), "pages_demoted"), 2);
 }
 
+/* ---- details ---- */
+
+static u64 run_detail(u64 tsc, u64 key, u64 guest, u64 exeunt)
+{
+    if (statistics.timed)
+        statistics_exit(&statistics, tsc, tsc + guest);
+    else
+        statistics_exit_untimed(&statistics);
+    statistics_row(&statistics, key_row(key));
+    statistics_detail(&statistics, key);
+    statistics_resolve(&statistics);
+    return tsc + guest + exeunt;
+}
+
+static void print_settled(struct report_input *input)
+{
+    statistics_close(&statistics, input->tsc);
+    statistics_settle(&statistics);
+    report_print(input, collect, NULL);
+}
+
+/* The lines of one row add up to it; returns how many there are. */
+static u32 assert_details_add_up(const char *row_line)
+{
+    char row[40];
+    u64 count = 0, sum = 0;
+    u32 lines = 0;
+    sscanf(value_of(row_line, "name"), "\"%39[^\"]", row);
+    for (u32 i = 0; i < out.count; i++) {
+        const char *line = out.text[i];
+        if (!out.json[i] || !strstr(line, "\"detail\"") || !string_is(line, "row", row))
+            continue;
+        lines++;
+        count += integer(line, "count");
+        sum += integer(line, "sum");
+        assert_int_equal(value_of(line, "sum") != NULL, statistics.timed);
+    }
+    if (lines) {
+        assert_int_equal(count, integer(row_line, "count"));
+        assert_int_equal(sum, integer(row_line, "sum"));
+    }
+    return lines;
+}
+
+static void each_detail_has_place_and_name(void **state)
+{
+    static const struct {
+        u64 key;
+        const char *row, *where, *name, *said;
+        u64 size;
+    } expected[] = {
+        {.row = "IO_IN", .where = "0x3fd", .name = "COM1", .size = 1, .said = "IO_IN 0x3fd COM1, 1 bytes"},
+        {.row = "IO_OUT",
+         .where = "0xcf8",
+         .name = "PCI address",
+         .size = 4,
+         .said = "IO_OUT 0xcf8 PCI address, 4 bytes"},
+        {.row = "IO_OUT", .where = "", .name = "several ports", .said = "IO_OUT several ports"},
+        {.row = "IO_OUT",
+         .where = "0x608",
+         .name = "ACPI timer",
+         .size = 2,
+         .said = "IO_OUT 0x608 ACPI timer, 2 bytes"},
+        {.row = "IO_IN", .where = "0x1234", .name = "", .size = 4, .said = "IO_IN 0x1234, 4 bytes"},
+        {.row = "APIC_ACCESS", .where = "0xb0", .name = "EOI", .said = "APIC_ACCESS 0xb0 EOI"},
+        {.row = "APIC_ACCESS", .where = "", .name = "several registers", .said = "APIC_ACCESS several registers"},
+        {.row = "X2APIC_WRITE", .where = "0x830", .name = "ICR_LOW", .said = "X2APIC_WRITE 0x830 ICR_LOW"},
+        {.row = "RDMSR", .where = "0x1b", .name = "APIC_BASE", .said = "RDMSR 0x1b APIC_BASE"},
+        {.row = "WRMSR", .where = "0x12345678", .name = "", .said = "WRMSR 0x12345678"},
+        {.row = "CPUID", .where = "0x80000002", .name = "brand", .said = "CPUID 0x80000002 brand"},
+        {.row = "CR_ACCESS", .where = "0x4", .name = "MOV to CR4", .said = "CR_ACCESS 0x4 MOV to CR4"},
+        {.row = "CR_ACCESS", .where = "0x0", .name = "CLTS", .said = "CR_ACCESS 0x0 CLTS"},
+        {.row = "MOV_DR", .where = "0x7", .name = "DR7", .said = "MOV_DR 0x7 DR7"},
+        {.row = "VMCALL", .where = "0x45580003", .name = "mark", .said = "VMCALL 0x45580003 mark"},
+        {.row = "MMIO", .where = "0xfed00000", .name = "HPET", .said = "MMIO 0xfed00000 HPET"},
+        {.row = "EPT_VIOLATION",
+         .where = "",
+         .name = "device memory, first touch",
+         .said = "EPT_VIOLATION device memory, first touch"},
+        {.row = "EPT_VIOLATION",
+         .where = "",
+         .name = "large page, executed",
+         .said = "EPT_VIOLATION large page, executed"},
+        {.row = "OWN_REGION", .where = "", .name = "write", .said = "OWN_REGION write"},
+    };
+    const u64 keys[] = {
+        detail_key_of_io(0x3fd0008),
+        detail_key_of_io(0xcf80003),
+        detail_key(ROW_IO_OUT, DETAIL_SEVERAL),
+        detail_key_of_io(0x6080031), /* its REP bits are nothing to a key */
+        detail_key_of_io(0x1234000b),
+        detail_key_of_register(0xfee000b4),
+        detail_key(EXIT_REASON_APIC_ACCESS, DETAIL_SEVERAL),
+        detail_key(ROW_X2APIC_WRITE, 0x830),
+        detail_key(EXIT_REASON_RDMSR, 0x1b),
+        detail_key(EXIT_REASON_WRMSR, 0x12345678),
+        detail_key(EXIT_REASON_CPUID, 0x80000002),
+        detail_key_of_cr(0x304),
+        detail_key_of_cr(0x20),
+        detail_key_of_dr(0x317),
+        detail_key(EXIT_REASON_VMCALL, HYPERCALL_MARK),
+        detail_key_of_violation(EPT_CLASS_TRAPPED, false, 0xfed000f0, 0x181),
+        detail_key_of_violation(EPT_CLASS_DEVICE, false, 0xfd000000, 0x181),
+        detail_key_of_violation(EPT_CLASS_RAM, false, 0x1000, 0x19c),
+        detail_key_of_violation(EPT_CLASS_OWN, false, 0x1000, 0x182),
+    };
+    vm.guards.config.timer = 0x608;
+    statistics_start(&statistics, 10, true);
+    u64 tsc = 10;
+    for (u32 i = 0; i < COUNT_OF(keys); i++)
+        tsc = run_detail(tsc, keys[i], 5, 100 + i);
+    struct report_input input = input_at(tsc);
+    print_settled(&input);
+    for (u32 i = 0; i < COUNT_OF(expected); i++) {
+        const char *found = NULL;
+        char words[100];
+        for (u32 n = 0; json_line("detail", n); n++)
+            if (string_is(json_line("detail", n), "name", expected[i].name) &&
+                string_is(json_line("detail", n), "row", expected[i].row) &&
+                string_is(json_line("detail", n), "where", expected[i].where))
+                found = json_line("detail", n);
+        if (!found)
+            fail_msg("no detail of %s %s", expected[i].row, expected[i].where);
+        assert_int_equal(integer(found, "size"), expected[i].size);
+        assert_int_equal(integer(found, "count"), 1);
+        assert_int_equal(integer(found, "sum"), 100 + i);
+        snprintf(words, sizeof(words), "1 %u %s", 100 + i, expected[i].said);
+        if (!table_has(words))
+            fail_msg("not in the table: %s", words);
+    }
+    for (u32 i = 0; json_line("exit", i); i++)
+        assert_true(assert_details_add_up(json_line("exit", i)) > 0);
+}
+
+/* Whatever fits and whatever does not, with and without times. */
+static void details_add_up_to_their_rows(void **state)
+{
+    u64 random = 88172645463325252ull;
+    for (u32 round = 0; round < 20; round++) {
+        u64 tsc = 1000;
+        statistics_start(&statistics, tsc, round % 2);
+        for (u32 i = 0; i < 3000; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            u32 kinds = 1 + (round * 7) % 100;
+            u64 key = random % 5 == 0   ? detail_key_of_io(random >> 30)
+                      : random % 5 == 1 ? detail_key(EXIT_REASON_CPUID, (random >> 40) % kinds)
+                      : random % 5 == 2 ? detail_key((u32)(random >> 20) % ROW_EXEUNT, (random >> 40) % kinds)
+                      : random % 5 == 3 ? row_key((u32)(random >> 20) % ROW_EXEUNT)
+                                        : detail_key_of_register(random >> 20);
+            if (!strcmp(exit_row_name(key_row(key)), "UNKNOWN")) /* several rows have that name */
+                key = row_key(EXIT_REASON_HLT);
+            tsc = run_detail(tsc, key, random % 100, random >> 50);
+        }
+        struct report_input input = input_at(tsc);
+        clear(NULL);
+        print_settled(&input);
+        u64 exits = 0;
+        for (u32 i = 0; i < out.count; i++)
+            if (out.json[i] && strstr(out.text[i], "\"exit\"")) {
+                assert_true(assert_details_add_up(out.text[i]) <= DETAILS_OF_ROW + 1);
+                exits += integer(out.text[i], "count");
+            }
+        assert_int_equal(exits, 3000);
+        assert_int_equal(integer(json_line("summary", 0), "exits"), 3000);
+        assert_null(json_line("detail", DETAILS_PRINTED + ROW_COUNT));
+    }
+}
+
+static void rows_of_which_no_more_is_known_have_no_details(void **state)
+{
+    struct report_input input = input_at(some_exits());
+    print_settled(&input);
+    assert_null(json_line("detail", 0));
+}
+
 /* ---- exit sites ---- */
 
 static struct sites sites;
-static struct vm vm;
 
 static const u8 site_code[] = {0xec, 0x0f, 0xa2}, mov_dr_code[] = {0x0f, 0x23, 0xf8};
 
@@ -462,7 +639,6 @@ static struct report_input input_with_sites(void)
     memset(&vm, 0, sizeof(vm));
     vm.policy.apic_base = 0xfee00000;
     input.sites = &sites;
-    input.vm = &vm;
     input.engine = "cluster";
     return input;
 }
@@ -733,6 +909,9 @@ int main(void)
         TEST(no_exit_at_all),
         TEST(cpus_are_added),
         TEST(memory_and_cache),
+        TEST(each_detail_has_place_and_name),
+        TEST(details_add_up_to_their_rows),
+        TEST(rows_of_which_no_more_is_known_have_no_details),
         TEST(each_site_is_in_table_and_json),
         TEST(the_most_used_sites_are_printed),
         TEST(the_translations_as_a_whole),
