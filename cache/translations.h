@@ -102,6 +102,8 @@ struct translation {
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */
     u16 length;                       /* of the instruction that exits */
+    u16 behind;                       /* bytes of `source` before it */
+    u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u16 runs, source_length;
     /* In its piece: */
     const struct tc_page *at;

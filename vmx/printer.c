@@ -7,7 +7,7 @@ void say(struct printer *p, const char *fmt, ...)
     va_start(arguments, fmt);
     vformat(p->line, sizeof(p->line), fmt, arguments);
     va_end(arguments);
-    p->emit(p->context, p->for_machines, p->line);
+    p->emit(p->context, false, p->line);
 }
 
 struct json *open_json(struct printer *p, const char *type)

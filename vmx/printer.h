@@ -14,7 +14,6 @@ struct printer {
     report_emit *emit;
     void *context;
     struct json json;
-    bool for_machines; /* what say() gets has JSON_PREFIX */
     char line[LINE_MAX];
 };
 

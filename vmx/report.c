@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "vmx/printer.h"
 #include "vmx/report_details.h"
+#include "vmx/report_sites.h"
 
 #define CELL_MAX 40
 #define LINES_MAX (ROW_COUNT + 2)
@@ -200,124 +201,6 @@ static void json_totals(struct printer *p, const struct report_input *input, con
     close_json(p, "summary");
 }
 
-/* ---- exit sites (SPEC 8.2) ---- */
-
-#define SITE_FIGURES 9
-
-struct site_list {
-    u64 figure[SITE_FIGURES]; /* by their names in json_sites() */
-    u32 count;
-    const struct translation *site[REPORT_SITES]; /* most exits first */
-};
-
-static void insert_site(struct site_list *list, const struct translation *site)
-{
-    u32 at = list->count;
-    for (; at > 0 && site->hits > list->site[at - 1]->hits; at--)
-        if (at < REPORT_SITES)
-            list->site[at] = list->site[at - 1];
-    if (at == REPORT_SITES || !site->hits)
-        return;
-    list->site[at] = site;
-    list->count += list->count < REPORT_SITES;
-}
-
-static void list_sites(struct site_list *list, const struct sites *sites)
-{
-    const struct translations_counts *counts = &sites->tc.counts;
-    *list = (struct site_list){.figure = {0, 0, TC_CODE, counts->made, counts->lost_to_ring, counts->lost_to_table,
-                                          counts->stale, sites->tracker.leaked, sites->tracker.forced}};
-    for (u32 i = 0; i < TRANSLATIONS; i++) {
-        const struct translation *site = &sites->tc.table[i];
-        list->figure[0] += site->piece_size != 0;
-        list->figure[1] += site->piece_size;
-        if (translation_is_there(site))
-            insert_site(list, site);
-    }
-    for (u32 i = 0; i < SITE_SKIPS; i++)
-        insert_site(list, &sites->skip[i].site);
-}
-
-/* Members of `cache`. */
-static void json_sites(struct json *json, const struct site_list *list)
-{
-    const char *name = "translations\0"
-                       "code_bytes\0"
-                       "code_room\0"
-                       "translations_made\0"
-                       "lost_to_ring\0"
-                       "lost_to_table\0"
-                       "stale\0"
-                       "leaked\0"
-                       "forced";
-    for (u32 i = 0; i < SITE_FIGURES; i++, name += strlen(name) + 1)
-        json_u64(json, name, list->figure[i]);
-}
-
-static void say_sites(struct printer *p, const struct site_list *list)
-{
-    const u64 *figure = list->figure;
-    say(p,
-        "translations: %lu with %lu of %lu bytes, %lu made, %lu lost to the ring, %lu to the table, %lu stale; %lu "
-        "sites "
-        "leaked, %lu forced",
-        figure[0], figure[1], figure[2], figure[3], figure[4], figure[5], figure[6], figure[7], figure[8]);
-    say(p, "site: exits, avoided, exiting/all instructions, RIP, access; why not more");
-}
-
-#define QUOTED(name, conversion) "\"" name "\":\"" conversion "\","
-#define PLAIN(name, conversion) "\"" name "\":" conversion ","
-
-/* Printed for people or as JSON, the figures are the same, in the same order. */
-static void site_line(struct printer *p, const struct translation *site, const struct vm *vm, bool json)
-{
-    u64 where = site->expect & site->expect_mask;
-    enum exit_row row = exit_row_of(site->reason, where);
-    char bytes[2 * REPORT_SITE_BYTES + 1] = "";
-
-    if (site->reason == EXIT_REASON_IO_INSTRUCTION)
-        where = (u16)(where >> 16);
-    else if (site->reason == EXIT_REASON_RDMSR)
-        where >>= 32; /* vmx/answers.h */
-    else if (site->reason == EXIT_REASON_EPT_VIOLATION)
-        row = exit_row_of_memory(EPT_CLASS_TRAPPED, !((where ^ vm->policy.apic_base) & PAGE_MASK));
-    for (u32 i = 0; site->code_size && i < site->source_length && i < REPORT_SITE_BYTES; i++)
-        format(bytes + 2 * i, 3, "%02x", site->source[i]);
-    say(p,
-        json ? JSON_PREFIX "{\"type\":\"site\"," PLAIN("count", "%lu") PLAIN("avoided", "%lu") PLAIN("exiting", "%u")
-                   PLAIN("length", "%u") QUOTED("rip", "0x%lx") QUOTED("exit", "%s") QUOTED("where", "0x%lx")
-                       PLAIN("bits", "%u") QUOTED("bytes", "%s") PLAIN("translated", "%s")
-                           QUOTED("why", "%s") "\"stopper\":\"%s\"}"
-             : "%10lu %9lu %2u/%-2u %16lx %s %lx, code (%u bits) %.32s, translated: %s; %s %s",
-        site->hits, site->spared, site->exiting, site->count, site->rip, exit_row_name(row), where,
-        8u * site->code_size, bytes, site->piece_size || !site->code_size ? "true" : "false",
-        cluster_why_text(site->code_size ? (enum cluster_why)site->why : WHY_ANSWERED),
-        site->stopper ? op_name((enum op)site->stopper) : "");
-}
-
-static void refused_lines(struct printer *p, const struct sites *sites, bool json)
-{
-    for (u32 why = 0; why < WHY_END; why++)
-        if (sites->refused[why])
-            say(p,
-                json ? JSON_PREFIX "{\"type\":\"refused\"," PLAIN("count", "%u") "\"why\":\"%s\"}"
-                     : "%10u times not translated: %s",
-                sites->refused[why], cluster_why_text((enum cluster_why)why));
-}
-
-static void site_lines(struct printer *p, const struct report_input *input, const struct site_list *list, bool json)
-{
-    if (!input->sites)
-        return;
-    p->for_machines = json;
-    if (!json)
-        say_sites(p, list);
-    for (u32 i = 0; i < list->count; i++)
-        site_line(p, list->site[i], input->vm, json);
-    refused_lines(p, input->sites, json);
-    p->for_machines = false;
-}
-
 /* ---- cache, EPT, memory (SPEC 8.3) ---- */
 
 static void say_memory(struct printer *p, const struct report_input *input)
@@ -376,7 +259,7 @@ static void json_memory(struct printer *p, const struct report_input *input, con
     json_u64(json, "pool_used", pool->used);
     json_u64(json, "pool_peak", pool->peak);
     if (input->sites)
-        json_sites(json, sites);
+        site_figures(json, sites);
     close_json(p, "cache");
 }
 
@@ -537,7 +420,7 @@ void report_print(const struct report_input *input, report_emit *emit, void *con
 
     table_build(&table, input);
     if (input->sites)
-        list_sites(&sites, input->sites);
+        list_sites(&sites, input);
     say_all(p, input, &table, &sites, &all);
     json_all(p, input, &table, &sites, &all);
     if (input->marks)

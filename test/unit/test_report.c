@@ -41,7 +41,7 @@ static int clear(void **state)
     return 0;
 }
 
-/* ---- a JSON reader, strict, for one flat object with strings, numbers, booleans and lists of strings ---- */
+/* ---- a JSON reader, strict, for one flat object with strings, numbers, booleans and lists ---- */
 
 static const char *skip_string(const char *at)
 {
@@ -63,7 +63,7 @@ static const char *skip_value(const char *at)
     if (*at == '[') {
         at++;
         while (*at != ']') {
-            at = skip_string(at);
+            at = skip_value(at);
             if (*at == ',')
                 at++;
         }
@@ -612,6 +612,9 @@ static struct sites sites;
 
 static const u8 site_code[] = {0xec, 0x0f, 0xa2}, mov_dr_code[] = {0x0f, 0x23, 0xf8};
 
+static const struct tc_page site_page[2] = {{.rip = 0x7c00, .gpa = {0x7c00}}, {.rip = 0x401080, .gpa = {0x33080}}};
+static const struct tc_run site_run = {0, 0xc00, 3}, long_run = {0, 0, TC_SOURCE_MAX};
+
 static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
 {
     sites.tc.table[slot] = (struct translation){
@@ -628,6 +631,12 @@ static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
         .code_size = CODE_64,
         .source = site_code,
         .source_length = 3,
+        .at = site_page,
+        .run = &site_run,
+        .runs = 1,
+        .exits = 5,
+        .behind = 1,
+        .time = hits * 3,
     };
     return &sites.tc.table[slot];
 }
@@ -655,9 +664,10 @@ static void assert_site_in_table(const char *line)
     *stopper = *bytes = '\0';
     sscanf(value_of(line, "stopper"), "\"%23[^\"]", stopper);
     sscanf(value_of(line, "bytes"), "\"%159[^\"]", bytes);
-    snprintf(words, sizeof(words), "%s %s %s/%s %s %s %s, code (%s bits) %.32s, translated: %s; %s %s",
-             number(line, "count"), number(line, "avoided"), number(line, "exiting"), number(line, "length"), rip, exit,
-             where, number(line, "bits"), bytes, translated_text, why, stopper);
+    snprintf(words, sizeof(words), "%s %s %s %s/%s %s %s %s, code (%s bits) %.32s, translated: %s; %s %s",
+             number(line, "count"), number(line, "avoided"), value_of(line, "sum") ? number(line, "sum") : "-",
+             number(line, "exiting"), number(line, "length"), rip, exit, where, number(line, "bits"), bytes,
+             translated_text, why, stopper);
     if (!table_has(words))
         fail_msg("not in the table: %s", words);
 }
@@ -681,6 +691,7 @@ static void each_site_is_in_table_and_json(void **state)
     sites.tc.table[403] = (struct translation){
         .rip = 0x3000,
         .hits = 10,
+        .time = 3,
         .reason = EXIT_REASON_RDMSR, /* vmx/answers.h */
         .expect = 0x1bull << 32,
         .expect_mask = ~0xffffffffull,
@@ -698,6 +709,8 @@ static void each_site_is_in_table_and_json(void **state)
         .source_length = 3,
         .source = mov_dr_code,
     };
+    input.tsc = run(input.tsc, EXIT_REASON_MOV_DR, 1,
+                    10); /* the average stands for the time of what is not translated */
     print_now(&input);
     static const struct {
         const char *rip, *exit, *where, *why, *stopper, *bytes;
@@ -728,6 +741,57 @@ static void each_site_is_in_table_and_json(void **state)
     assert_null(json_line("site", COUNT_OF(expected)));
 }
 
+/* SPEC 8.2: where the code is, which of it exits. */
+static void a_site_in_several_places(void **state)
+{
+    struct report_input input = input_with_sites();
+    static const struct tc_run runs[] = {{0, 0xc00, 2}, {0, 0xc02, 3}, {1, 0x84, 4}, {0, 0xc00, 3}};
+    static const u8 code[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    struct translation *site = translated(1, 0x10007c02, 9, 0);
+    site->rip_offset = 0x7c02;
+    site->run = runs;
+    site->runs = 4;
+    site->source = code;
+    site->source_length = sizeof(code);
+    site->exits = 1ull << 63 | 6;
+    print_now(&input);
+    const char *line = json_line("site", 0);
+    assert_true(string_is(line, "bytes", "0102030405060708090a0b0c"));
+    assert_non_null(strstr(line, ",\"runs\":[[\"0x10007c00\",5],[\"0x10401084\",4],[\"0x10007c00\",3]],"));
+    assert_non_null(strstr(line, ",\"behind\":1,\"exits\":[1,2,63],"));
+    assert_int_equal(integer(line, "sum"), 27);
+}
+
+/* As much as is possible of all: the line fits, and the code ends with the last run that is there. */
+static void a_site_in_very_many_places(void **state)
+{
+    struct report_input input = input_with_sites();
+    static struct tc_run runs[TC_RUNS];
+    static const u8 code[TC_SOURCE_MAX];
+    for (u32 length = 2; length < 11; length++) {
+        for (u32 i = 0; i < TC_RUNS; i++)
+            runs[i] = (struct tc_run){(u8)(i % 2), (u16)(i * 16), (u16)length};
+        struct translation *site = translated(1, ~0ull - 5, ~0ull, ~0ull);
+        site->run = runs;
+        site->runs = TC_RUNS;
+        site->source = code;
+        site->exits = ~0ull;
+        site->time = ~0ull;
+        site->why = WHY_INSTRUCTION;
+        site->stopper = OP_CPUID;
+        clear(NULL);
+        report_print(&input, collect, NULL);
+        const char *line = json_line("site", 0), *places = value_of(line, "runs");
+        u64 bytes = strspn(value_of(line, "bytes") + 1, "0"), in_runs = 0;
+        assert_null(value_of(line, "error"));
+        for (; *places != ']' || places[1] != ']'; places++)
+            if (*places == ',' && places[1] != '[')
+                in_runs += strtoull(places + 1, NULL, 10);
+        assert_int_equal(bytes, 2 * in_runs);
+        assert_true(in_runs == REPORT_SITE_BYTES || in_runs == (u64)REPORT_SITE_RUNS * length);
+    }
+}
+
 static void the_most_used_sites_are_printed(void **state)
 {
     struct report_input input = input_with_sites();
@@ -738,7 +802,9 @@ static void the_most_used_sites_are_printed(void **state)
     static const u8 long_source[TC_SOURCE_MAX];
     sites.tc.table[9].source = long_source;
     sites.tc.table[9].source_length = TC_SOURCE_MAX;
+    sites.tc.table[9].run = &long_run;
     sites.tc.table[9].hits = ~0ull;
+    sites.tc.table[9].time = ~0ull;
     print_now(&input);
     u64 before = ~0ull;
     for (u32 i = 0; i < REPORT_SITES; i++) {
@@ -913,6 +979,8 @@ int main(void)
         TEST(details_add_up_to_their_rows),
         TEST(rows_of_which_no_more_is_known_have_no_details),
         TEST(each_site_is_in_table_and_json),
+        TEST(a_site_in_several_places),
+        TEST(a_site_in_very_many_places),
         TEST(the_most_used_sites_are_printed),
         TEST(the_translations_as_a_whole),
         TEST(counters_of_all_rooms_are_one_list),
