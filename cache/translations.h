@@ -87,24 +87,24 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
-    u32 cs_limit;                    /* outside 64-bit code */
     u64 rip_offset;                  /* `rip` less the base of CS */
+    u32 cs_limit;                    /* outside 64-bit code */
     bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
     u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
     u8 count, exiting, why, stopper; /* of the cluster: emul/cluster.h */
     u8 code_size;                    /* enum code_size */
     u8 pages;
-    bool traced;                      /* formed from a path: emul/trace.h */
-    bool watched;                     /* its owner waits for the guest to leave its path */
-    bool roams;                       /* the instruction is at one register or port now, and at another one then */
-    u8 remade;                        /* how often, because it did not keep its promise */
-    u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */
+    bool traced;  /* formed from a path: emul/trace.h */
+    bool watched; /* its owner waits for the guest to leave its path */
+    bool roams;   /* the instruction is at one register or port now, and at another one then */
+    u8 remade;    /* how often, because it did not keep its promise */
+    u16 promise;  /* exits for one, with it, as far as its maker saw; 0: not said */
+    u16 length;   /* of the instruction that exits */
+    u16 behind;   /* bytes of `source` before it */
+    u16 runs, source_length;
+    u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */
-    u16 length;                       /* of the instruction that exits */
-    u16 behind;                       /* bytes of `source` before it */
-    u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
-    u16 runs, source_length;
     /* In its piece: */
     const struct tc_page *at;
     const struct tc_run *run;

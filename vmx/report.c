@@ -324,6 +324,26 @@ static void say_marks(struct printer *p, const struct marks *marks)
     }
 }
 
+static void json_phase_row(struct printer *p, const struct mark *mark, const struct phase_row *row, bool timed)
+{
+    bool guest = row->row == PHASE_TIMEINGUEST;
+    struct json *json = open_json(p, "phase_row");
+    json_u64(json, "mark", mark->number);
+    json_string(json, "name", guest ? "TIMEINGUEST" : exit_row_name((enum exit_row)row->row));
+    json_u64(json, "count", row->got.count);
+    if (timed)
+        json_u64(json, "sum", row->got.sum);
+    json_u64(json, "avoided", row->got.avoided);
+    json_u64(json, "hits", row->got.hits);
+    close_json(p, "phase_row");
+}
+
+static void empty_marks(struct marks *marks)
+{
+    marks->count = 0;
+    marks->phases.used = 0;
+}
+
 static void json_marks(struct printer *p, const struct marks *marks)
 {
     static const char *const names[HYPERCALL_COUNTER_COUNT] = {
@@ -344,6 +364,8 @@ static void json_marks(struct printer *p, const struct marks *marks)
         for (u32 counter = 0; counter < HYPERCALL_COUNTER_COUNT; counter++)
             json_u64(json, names[counter], mark->values[counter]);
         close_json(p, "mark");
+        for (u32 row = 0; row < mark->rows; row++)
+            json_phase_row(p, mark, &marks->phases.row[mark->first_row + row], marks->phases.timed);
     }
 }
 
@@ -369,7 +391,7 @@ void report_marks(struct marks *marks, report_emit *emit, void *context)
 
     say_marks(p, marks);
     json_marks(p, marks);
-    marks->count = 0;
+    empty_marks(marks);
 }
 
 /* ---- all of it ---- */
@@ -424,7 +446,7 @@ void report_print(const struct report_input *input, report_emit *emit, void *con
     say_all(p, input, &table, &sites, &all);
     json_all(p, input, &table, &sites, &all);
     if (input->marks)
-        input->marks->count = 0;
+        empty_marks(input->marks);
 }
 
 static void json_optional(struct json *json, const char *name, const char *value)

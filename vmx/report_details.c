@@ -151,7 +151,7 @@ static void say_detail(struct printer *p, const struct details *details, u32 row
     if (details->statistics->timed)
         format(sum, sizeof(sum), "%lu", account->time);
     if (words->size)
-        format(size, sizeof(size), ", %u bytes", words->size);
+        format(size, sizeof(size), ", %u byte%s", words->size, words->size > 1 ? "s" : "");
     say(p, "%10lu %14s %s%s%s%s%s%s", account->count, sum, exit_row_name((enum exit_row)row), *words->where ? " " : "",
         words->where, *words->name ? " " : "", words->name, size);
 }

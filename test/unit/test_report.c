@@ -194,6 +194,7 @@ static int setup(void **state)
     memset(&counted, 0, sizeof(counted));
     memset(&devices, 0, sizeof(devices));
     marks.count = 0;
+    phases_reset(&marks.phases);
     return clear(state);
 }
 
@@ -482,7 +483,7 @@ static void each_detail_has_place_and_name(void **state)
         const char *row, *where, *name, *said;
         u64 size;
     } expected[] = {
-        {.row = "IO_IN", .where = "0x3fd", .name = "COM1", .size = 1, .said = "IO_IN 0x3fd COM1, 1 bytes"},
+        {.row = "IO_IN", .where = "0x3fd", .name = "COM1", .size = 1, .said = "IO_IN 0x3fd COM1, 1 byte"},
         {.row = "IO_OUT",
          .where = "0xcf8",
          .name = "PCI address",
@@ -907,6 +908,86 @@ static void marks_are_printed_once(void **state)
     assert_null(json_line("mark", 0));
 }
 
+/* As vmx/reporting.c does it. */
+static bool end_phase(u64 tsc, u32 number)
+{
+    struct mark *mark = &marks.mark[marks.count];
+    statistics_close(&statistics, tsc);
+    statistics_settle(&statistics);
+    struct exit_totals totals = statistics_totals(&statistics, tsc);
+    *mark = (struct mark){.number = number};
+    mark->values[HYPERCALL_EXITS] = totals.exits;
+    mark->values[HYPERCALL_AVOIDED] = totals.avoided;
+    mark->values[HYPERCALL_TSC_GUEST] = totals.tsc_guest;
+    mark->values[HYPERCALL_TSC_EXEUNT] = totals.tsc_exeunt;
+    if (!phases_end(&marks.phases, &statistics, &mark->first_row, &mark->rows))
+        return false;
+    marks.count++;
+    return true;
+}
+
+static void each_mark_has_the_rows_of_its_phase(void **state)
+{
+    for (u32 timed = 0; timed < 2; timed++) {
+        u64 tsc = 1000;
+        statistics_start(&statistics, tsc, timed);
+        phases_reset(&marks.phases);
+        clear(NULL);
+        for (u32 phase = 0; phase < 8; phase++) {
+            for (u32 i = 0; i < phase * 5; i++)
+                tsc = run_detail(tsc, row_key(phase % 2 ? ROW_IO_IN : EXIT_REASON_HLT), 3, 40 + i);
+            statistics.avoided[ROW_IO_OUT] += phase; /* in clusters only */
+            assert_true(end_phase(tsc, phase + 100));
+        }
+        struct report_input input = input_at(tsc);
+        report_print(&input, collect, NULL);
+        assert_int_equal(marks.count, 0);
+        assert_int_equal(marks.phases.used, 0);
+        u64 totals[3] = {0}, rows[3] = {0};
+        const char *before = NULL;
+        for (u32 i = 0; i < out.count; i++) {
+            const char *line = out.text[i];
+            if (!out.json[i])
+                continue;
+            if (string_is(line, "type", "mark")) {
+                assert_true(!before || rows[0] == totals[0]);
+                before = line;
+                totals[0] = integer(line, "exits");
+                totals[1] = integer(line, "tsc_vmm") + integer(line, "tsc_guest");
+                totals[2] = integer(line, "avoided");
+            } else if (string_is(line, "type", "phase_row")) {
+                assert_non_null(before);
+                assert_string_equal(number(line, "mark"), number(before, "number"));
+                bool own = string_is(line, "name", "TIMEINGUEST") || string_is(line, "name", "EXEUNT");
+                rows[0] += own ? 0 : integer(line, "count");
+                rows[1] += integer(line, "sum");
+                rows[2] += integer(line, "avoided");
+                assert_int_equal(value_of(line, "sum") != NULL, timed);
+            }
+        }
+        assert_memory_equal(rows, totals, sizeof(rows)); /* of all phases */
+        assert_int_equal(rows[0], 5 * 28);
+        assert_int_equal(rows[2], 28);
+    }
+}
+
+static void a_phase_without_room_changes_nothing(void **state)
+{
+    u64 tsc = some_exits();
+    while (end_phase(tsc, 1))
+        for (u32 row = 0; row < 20; row++)
+            tsc = run_detail(tsc, row_key(row), 1, 1);
+    u32 used = marks.phases.used;
+    struct row_figures before[COUNT_OF(marks.phases.before)];
+    memcpy(before, marks.phases.before, sizeof(before));
+    assert_false(end_phase(tsc, 1));
+    assert_int_equal(marks.phases.used, used);
+    assert_memory_equal(before, marks.phases.before, sizeof(before));
+    marks.phases.used = marks.count = 0;
+    assert_true(end_phase(tsc, 1));
+    assert_true(marks.mark[0].rows >= 20 && marks.mark[0].first_row == 0);
+}
+
 static void the_boot_line(void **state)
 {
     static const char *const features[] = {"EPT", "VPID"};
@@ -986,6 +1067,8 @@ int main(void)
         TEST(counters_of_all_rooms_are_one_list),
         TEST(all_counters_fit_one_line),
         TEST(marks_are_printed_once),
+        TEST(each_mark_has_the_rows_of_its_phase),
+        TEST(a_phase_without_room_changes_nothing),
         TEST(the_boot_line),
         TEST(each_exit_has_its_row),
     };
