@@ -9,8 +9,10 @@ void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
         s->avoided[row] = s->hits[row] = 0;
     }
     tally_reset(&s->guest);
-    for (u32 i = 0; i < DETAILS; i++) /* who put something down here will do so again */
-        s->detail[i].account.time = s->detail[i].account.count = 0;
+    for (u32 i = 0; i < s->details; i++) { /* who put something down here will do so again */
+        struct account *account = &s->detail[s->in_use[i]].account;
+        account->time = account->count = 0;
+    }
     s->started = tsc;
     s->accounted = tsc;
     s->timed = timed;
@@ -46,8 +48,10 @@ struct account *statistics_account(struct exit_statistics *s, u64 key)
     u32 slot = detail_slot(key);
     for (u32 i = 0; i < DETAIL_PROBES; i++) {
         struct detail *at = &s->detail[(slot + i) % DETAILS];
-        if (!at->key)
+        if (!at->key) {
             *at = (struct detail){.account = {.tally = &s->rows[key_row(key)]}, .key = key};
+            s->in_use[s->details++] = (u8)(at - s->detail);
+        }
         if (at->key == key)
             return &at->account;
     }
@@ -59,13 +63,16 @@ void statistics_settle(struct exit_statistics *s)
     if (s->timed)
         return;
     s->guest.count = 0;
-    for (u32 row = 0; row < ROW_COUNT; row++)
+    for (u32 row = 0; row < ROW_COUNT; row++) {
         s->rows[row].count = s->other[row].count;
-    for (u32 i = 0; i < DETAILS; i++)
-        if (s->detail[i].key)
-            s->detail[i].account.tally->count += s->detail[i].account.count;
-    for (u32 row = 0; row < ROW_EXEUNT; row++)
-        s->guest.count += s->rows[row].count;
+        s->guest.count += s->other[row].count;
+    }
+    for (u32 i = 0; i < s->details; i++) {
+        const struct account *account = &s->detail[s->in_use[i]].account;
+        account->tally->count += account->count;
+        s->guest.count += account->count;
+    }
+    s->guest.count -= s->rows[ROW_EXEUNT].count;
 }
 
 void statistics_close(struct exit_statistics *s, u64 tsc)

@@ -32,15 +32,19 @@ struct detail {
 #define DETAILS 256 /* a power of two */
 #define DETAIL_PROBES 8
 
+/* This factor gives slots of their own to what exits most on a PC: its timers, interrupt controllers, COM1, PCI, the
+ * first leaves. */
 static inline u32 detail_slot(u64 key)
 {
-    return (u32)(key * 0x9e3779b97f4a7c15ull >> 56);
+    return (u32)(key * 0x31e1786a2cedb5b1ull >> 56);
 }
 
 struct exit_statistics {
     struct tally rows[ROW_COUNT];    /* with timing=off only `count`, by statistics_settle() */
     struct tally guest;              /* TIMEINGUEST; likewise */
     struct detail detail[DETAILS];   /* who has it is found by the key, and stays where it is */
+    u8 in_use[DETAILS];              /* which of them have keys */
+    u32 details;                     /* how many */
     struct account other[ROW_COUNT]; /* what did not fit there */
     u64 avoided[ROW_COUNT];          /* instructions of that type executed inside clusters */
     u64 hits[ROW_COUNT];             /* exits that the translation cache served */

@@ -80,7 +80,8 @@ static void reset(void *context)
 {
     struct cpu *cpu = host_cpu();
     exit_site_reset(cpu);
-    statistics_start(&cpu->statistics, now(cpu), cpu->timed);
+    statistics_start(&cpu->statistics, 0, cpu->timed);
+    statistics_rebase(&cpu->statistics, now(cpu)); /* the clock starts when all is zero */
     cpu->marks.count = 0;
     phases_reset(&cpu->marks.phases);
 }
