@@ -71,6 +71,7 @@ struct acpi_fadt {
     bool hardware_reduced;
     bool reset_supported;                        /* RESET_REG_SUP */
     struct acpi_register pm1a_event, pm1b_event; /* the status register comes first */
+    struct acpi_register timer;
     struct acpi_register pm1a_control, pm1b_control, reset, sleep_control, sleep_status;
     u8 reset_value;
     u32 smi_command; /* port; 0: none */

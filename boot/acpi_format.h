@@ -28,8 +28,10 @@ enum fadt_offset {
     FADT_PM1B_EVT_BLK = 60,
     FADT_PM1A_CNT_BLK = 64,
     FADT_PM1B_CNT_BLK = 68,
+    FADT_PM_TMR_BLK = 76,
     FADT_PM1_EVT_LEN = 88,
     FADT_PM1_CNT_LEN = 89,
+    FADT_PM_TMR_LEN = 91,
     FADT_FLAGS = 112,
     FADT_RESET_REG = 116,
     FADT_SIZE_MIN = 116, /* ACPI 1.0 */
@@ -40,6 +42,7 @@ enum fadt_offset {
     FADT_X_PM1B_EVT_BLK = 160,
     FADT_X_PM1A_CNT_BLK = 172,
     FADT_X_PM1B_CNT_BLK = 184,
+    FADT_X_PM_TMR_BLK = 208,
     FADT_SLEEP_CONTROL_REG = 244,
     FADT_SLEEP_STATUS_REG = 256,
 };

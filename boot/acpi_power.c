@@ -61,6 +61,7 @@ enum acpi_status acpi_read_fadt(const struct acpi_table *table, struct acpi_fadt
         fadt->pm1a_event = read_block(table, FADT_X_PM1A_EVT_BLK, FADT_PM1A_EVT_BLK, FADT_PM1_EVT_LEN);
         fadt->pm1b_control = read_block(table, FADT_X_PM1B_CNT_BLK, FADT_PM1B_CNT_BLK, FADT_PM1_CNT_LEN);
         fadt->pm1b_event = read_block(table, FADT_X_PM1B_EVT_BLK, FADT_PM1B_EVT_BLK, FADT_PM1_EVT_LEN);
+        fadt->timer = read_block(table, FADT_X_PM_TMR_BLK, FADT_PM_TMR_BLK, FADT_PM_TMR_LEN);
         fadt->smi_command = load32(table->bytes + FADT_SMI_CMD);
         fadt->acpi_enable = table->bytes[FADT_ACPI_ENABLE];
     }
@@ -217,6 +218,7 @@ enum acpi_status acpi_guard_config(const struct acpi_root *root, struct guard_co
 {
     struct acpi_table table;
     struct acpi_fadt fadt;
+    bool timer_elsewhere;
     *config = (struct guard_config){0};
     *memory_space = false;
     enum acpi_status status = acpi_find_table(root, "FACP", 0, &table);
@@ -228,6 +230,7 @@ enum acpi_status acpi_guard_config(const struct acpi_root *root, struct guard_co
     config->pm1a_status = port_of(&fadt.pm1a_event, memory_space);
     config->pm1b_control = port_of(&fadt.pm1b_control, memory_space);
     config->pm1b_status = port_of(&fadt.pm1b_event, memory_space);
+    config->timer = port_of(&fadt.timer, &timer_elsewhere);
     if (fadt.hardware_reduced)
         config->sleep_control = port_of(&fadt.sleep_control, memory_space);
     if (fadt.reset_supported) {

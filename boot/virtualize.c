@@ -306,5 +306,6 @@ void boot_build_vm(struct boot *boot, struct cpu *cpu)
     build_cpuid(boot, cpu);
     build_cpu(boot, cpu);
     build_code_cache(boot, cpu);
+    cpu->statistics.pool = &boot->pool;
     init_reporting(boot);
 }

@@ -14,9 +14,11 @@ void translations_init(struct translations *t, struct coherence *coherence, void
 
 void translation_settle(struct translations *t, struct translation *translation)
 {
-    translation->hits += translation->quick;
-    t->quick[translation->kind] += translation->quick;
-    translation->quick = 0;
+    static struct account nobody;
+    translation->hits += translation->quick.count;
+    t->quick[translation->kind] += translation->quick.count;
+    translation->time += translation->quick.time;
+    account_hand_on(&translation->quick, translation->detail ? translation->detail : &nobody);
     if (!translation->piece_size)
         return;
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
@@ -29,6 +31,8 @@ void translation_settle(struct translations *t, struct translation *translation)
 void translations_drop(struct translations *t, struct translation *translation)
 {
     translation_settle(t, translation);
+    if (t->served && *t->served == &translation->quick)
+        *t->served = translation->detail;
     translation->rip = TC_EMPTY;
     translation->piece_size = 0;
 }
@@ -81,7 +85,7 @@ static struct translation *piece_in(struct translations *t, u32 from, u32 to)
 /* Not used since it was passed over. */
 static bool is_cold(const struct translation *one)
 {
-    return one->uses == one->hits + one->quick || !translation_is_fresh(one);
+    return one->uses == one->hits + one->quick.count || !translation_is_fresh(one);
 }
 
 u8 *translations_room(struct translations *t)
@@ -99,7 +103,7 @@ u8 *translations_room(struct translations *t)
             t->coherence->counts.invalidations_eviction++;
             continue;
         }
-        in_the_way->uses = in_the_way->hits + in_the_way->quick;
+        in_the_way->uses = in_the_way->hits + in_the_way->quick.count;
         t->next = in_the_way->piece + (u32)align_up(in_the_way->piece_size, 64);
         passed++;
     }
@@ -127,7 +131,7 @@ static struct translation *place_for(struct translations *t, u64 rip)
             return place;
         if (is_cold(place))
             cold = place;
-        place->uses = place->hits + place->quick;
+        place->uses = place->hits + place->quick.count;
     }
     t->counts.lost_to_table += cold != NULL;
     t->coherence->counts.invalidations_eviction += cold != NULL;
@@ -220,6 +224,7 @@ static void inherit(struct translations *t, struct translation *place, const str
         return;
     place->hits = place->inherited = place->checked_hits = before.hits;
     place->spared = place->checked_spared = before.spared;
+    place->time = before.time;
     place->remade = before.remade;
 }
 

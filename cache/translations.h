@@ -12,10 +12,11 @@
 #define CACHE_TRANSLATIONS_H
 
 #include "cache/coherence.h"
+#include "lib/statistics.h"
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
-#define TC_CODE (512u << 10)
+#define TC_CODE (448u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
 #define TC_PAGES 12 /* of guest code, for one translation */
@@ -62,22 +63,22 @@ struct code_source {
 };
 
 struct translation {
-    /* vmx/entry.S reads these: within reach of one byte's displacement. */
-    u64 rip;           /* linear address of the instruction that exits; ~0: nothing here */
-    u32 reason;        /* basic exit reason */
-    u32 mode;          /* access rights of CS */
-    const void *check; /* the code that proves it there, given by its owner */
+    /* vmx/entry.S reads these, most within reach of one byte's displacement. */
+    struct account quick; /* uses since they were last counted, without `hits`: by way of vmx/entry.S, mostly */
+    u64 rip;              /* linear address of the instruction that exits; ~0: nothing here */
+    u32 reason;           /* basic exit reason */
+    u32 mode;             /* access rights of CS */
+    const void *check;    /* the code that proves it there, given by its owner */
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u64 quick;              /* uses by way of vmx/entry.S since they were last counted */
-    u32 uses_to_compare;    /* counts down from TC_COMPARE_AGAIN */
-    u32 walk_index;         /* see `entry` */
-    u32 epoch;              /* the owner's: of an answer, which stands for no code */
-    u32 uses_rsp;           /* v->gpr[RSP] must be there before it runs */
-    u32 generation;         /* as in at[0] */
-    struct code_page *held; /* the same */
-    struct tc_word *word;   /* the further pages: their walks and generations */
+    u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
+    u32 walk_index;             /* see `entry` */
+    u32 epoch;                  /* the owner's: of an answer, which stands for no code */
+    u32 uses_rsp;               /* v->gpr[RSP] must be there before it runs */
+    u32 generation;             /* as in at[0] */
+    struct code_page *held;     /* the same */
+    struct tc_word *word;       /* the further pages: their walks and generations */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
      * TC_NO_WALK: not so, or more is to be checked.
@@ -86,33 +87,37 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
-    u32 cs_limit;       /* outside 64-bit code */
-    u64 rip_offset;     /* `rip` less the base of CS */
-    bool ports_free;    /* it has ports beside what exits, whose permission nobody asks for */
-    u8 kind;            /* of the exit: below TC_KINDS, for whoever counts */
-    u16 count, exiting; /* of the cluster: emul/cluster.h */
+    u64 rip_offset;                  /* `rip` less the base of CS */
+    u32 cs_limit;                    /* outside 64-bit code */
+    bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
+    u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
+    u16 count, exiting;              /* of the cluster: emul/cluster.h */
     u8 why, stopper;
-    u8 code_size; /* enum code_size */
+    u8 code_size;                    /* enum code_size */
     u8 pages;
-    bool traced;                      /* formed from a path: emul/trace.h */
-    bool watched;                     /* its owner waits for the guest to leave its path */
-    bool roams;                       /* the instruction is at one register or port now, and at another one then */
-    u8 remade;                        /* how often, because it did not keep its promise */
-    u16 promise;                      /* exits for one, with it, as far as its maker saw; 0: not said */
+    bool traced;  /* formed from a path: emul/trace.h */
+    bool watched; /* its owner waits for the guest to leave its path */
+    bool roams;   /* the instruction is at one register or port now, and at another one then */
+    u8 remade;    /* how often, because it did not keep its promise */
+    u16 promise;  /* exits for one, with it, as far as its maker saw; 0: not said */
+    u16 length;   /* of the instruction that exits */
+    u16 behind;   /* bytes of `source` before it */
+    u16 runs, source_length;
     u64 serial;                       /* another one for each, and whenever its walks were looked at anew */
+    u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */
-    u16 length;                       /* of the instruction that exits */
-    u16 runs, source_length;
     /* In its piece: */
     const struct tc_page *at;
     const struct tc_run *run;
     const u8 *source;
-    u64 spared;            /* exits, without those in `avoided` */
-    u64 hits;              /* uses, without `quick` */
-    u64 uses;              /* hits and quick when the ring came by */
-    u32 piece, piece_size; /* place in the ring */
-    u64 *avoided;          /* TC_KINDS counts of exits that its code spared; at the start of its piece */
+    u64 spared;             /* exits, without those in `avoided` */
+    u64 hits;               /* uses, without `quick` */
+    u64 uses;               /* hits and quick when the ring came by */
+    u64 time;               /* of the exits, without `quick` (timing=on) */
+    struct account *detail; /* who gets what is in `quick`; NULL: nobody */
+    u32 piece, piece_size;  /* place in the ring */
+    u64 *avoided;           /* TC_KINDS counts of exits that its code spared; at the start of its piece */
 };
 
 #define TC_KINDS 12
@@ -123,10 +128,11 @@ struct translations_counts {
 
 struct translations {
     struct coherence *coherence;
-    u8 *code;             /* to write */
-    const u8 *executable; /* the same memory, to execute */
-    u32 next;             /* in the ring */
-    u64 serial;           /* the last one given */
+    u8 *code;                /* to write */
+    const u8 *executable;    /* the same memory, to execute */
+    u32 next;                /* in the ring */
+    u64 serial;              /* the last one given */
+    struct account **served; /* what the exit in progress is put down to; NULL: nobody counts */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
@@ -183,7 +189,8 @@ bool translation_same(const struct translation *translation);
 /* The same for one that is about to be used; where not, coherence is told and it is dropped. */
 bool translation_compare(struct translations *t, struct translation *translation);
 
-/* Moves what was counted in `translation` to t->quick and t->avoided; `hits` and `spared` keep it for the site. */
+/* Moves what was counted in `translation` to t->quick, t->avoided and its detail; `hits`, `spared` and `time` keep it
+ * for the site. */
 void translation_settle(struct translations *t, struct translation *translation);
 
 void translations_drop(struct translations *t, struct translation *translation);

@@ -32,6 +32,7 @@ const char *end_cause_name(enum end_cause cause);
 struct guard_config {
     u16 pm1a_control, pm1b_control; /* FADT PM1x_CNT_BLK */
     u16 pm1a_status, pm1b_status;   /* FADT PM1x_EVT_BLK: where a guest waits for WAK_STS after it wrote SLP_EN */
+    u16 timer;                      /* FADT PM_TMR_BLK: only for its name */
     u8 s5_type_a, s5_type_b;        /* \_S5_; valid with has_s5 */
     bool has_s5;
     u16 sleep_control; /* FADT SLEEP_CONTROL_REG when in I/O space (hardware-reduced) */

@@ -91,7 +91,7 @@ void vcpu_offsets(void)
     TRANSLATION(expect, EXPECT);
     TRANSLATION(expect_mask, EXPECT_MASK);
     TRANSLATION(code, CODE);
-    TRANSLATION(quick, QUICK);
+    TRANSLATION(quick.count, QUICK);
     TRANSLATION(uses_to_compare, USES_TO_COMPARE);
     TRANSLATION(generation, GENERATION);
     TRANSLATION(walk_index, WALK_INDEX);
@@ -101,7 +101,6 @@ void vcpu_offsets(void)
     TRANSLATION(epoch, EPOCH);
     TRANSLATION(entry, ENTRY);
     TRANSLATION(length, LENGTH);
-    TRANSLATION(kind, KIND);
     CONSTANT(T_SIZE, sizeof(struct translation));
     CONSTANT(T_HASH, (s32)TRANSLATIONS_HASH);
     CONSTANT(T_SHIFT, TRANSLATIONS_SHIFT);

@@ -58,6 +58,8 @@ const char *port_name_here(const struct guard_config *config, u16 port)
         return "ACPI PM1_CNT";
     if (covers(config->pm1a_status, 2, port) || covers(config->pm1b_status, 2, port))
         return "ACPI PM1_STS";
+    if (covers(config->timer, 4, port))
+        return "ACPI timer";
     if (covers(config->sleep_control, 1, port))
         return "ACPI sleep";
     const char *name = find(port_names, COUNT_OF(port_names), port);

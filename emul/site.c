@@ -73,7 +73,7 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
 /* Where code changes all the time, another translation soon would be no better. */
 static void forget(struct vcpu *v, struct sites *sites, struct translation *found, u64 rip)
 {
-    bool useful = found->hits - found->inherited + found->quick > TC_COMPARE_AGAIN;
+    bool useful = found->hits - found->inherited + found->quick.count > TC_COMPARE_AGAIN;
     translations_drop(&sites->tc, found);
     if (!useful)
         in_vain(v, sites, rip, found, WHY_CHANGES);
@@ -89,7 +89,7 @@ static bool is_kept(struct sites *sites, struct translation *t)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
-    if (t->hits + t->quick - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
+    if (t->hits + t->quick.count - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
         return true;
     translation_settle(&sites->tc, t);
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
@@ -115,7 +115,7 @@ static bool keeps_promise(struct sites *sites, struct translation *t)
     return t->uses_to_compare != TC_COMPARE_AGAIN || site_keeps_promise(sites, t);
 }
 
-const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = site_linear_rip(v);
     struct translation *found = translations_find(&sites->tc, rip);
@@ -130,7 +130,8 @@ const struct translation *site_find(struct vcpu *v, struct sites *sites, const s
         forget(v, sites, found, rip);
     if (state != CODE_SAME || !keeps_promise(sites, found))
         return NULL;
-    if (found->watched && found->hits - found->inherited > WATCHED_USES && v->rip == sites->recording.rip) {
+    if (found->watched && found->hits - found->inherited + found->quick.count > WATCHED_USES &&
+        v->rip == sites->recording.rip) {
         end_watch(v, sites);
         return NULL;
     }
@@ -206,7 +207,7 @@ static struct translation *made_before(struct sites *sites, u64 rip, u64 rip_off
 {
     struct translation *place = &sites->tc.table[translations_slot(rip)];
     for (u32 i = 0; i < 2; i++)
-        if (place[i].rip_offset == rip_offset && place[i].hits + place[i].quick)
+        if (place[i].rip_offset == rip_offset && place[i].hits + place[i].quick.count)
             return &place[i];
     return NULL;
 }

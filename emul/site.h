@@ -113,7 +113,7 @@ void sites_init(struct sites *sites, struct coherence *coherence, void *code, co
  * The translation to run for this exit at CS:RIP, checked; NULL: there is none, or the state asks for the long way.
  * v->frame is ready for it. EMUL_STEP_PARTS are there.
  */
-const struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
 
 /*
  * Counts the exit; at the threshold a translation is made. True: site_find() is worth asking again. With traces it is

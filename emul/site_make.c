@@ -107,6 +107,15 @@ static u64 expected_bits(const struct site_exit *exit, const struct translate_re
     return request->any_port ? BITS(15, 0) : ~0ull;
 }
 
+/* Which instructions exit, and where the one is that did. */
+static void note_for_report(struct translation *one, const struct cluster *cluster)
+{
+    for (u32 i = 0; i < cluster->count && i < 64; i++)
+        one->exits |= (u64)(cluster->at[i].role != ROLE_FILLER) << i;
+    for (u32 i = 0; i < cluster->entry; i++)
+        one->behind += cluster->at[i].insn.length;
+}
+
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     const struct cluster *cluster = &sites->cluster;
@@ -153,6 +162,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
     made.source = made_source;
     made.source_length = made.length;
+    note_for_report(&made, cluster);
     if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
         return false;
     site_note_walks(v, &made, &sites->source);

@@ -96,6 +96,12 @@ void json_strings(struct json *json, const char *name, const char *const *values
     append_character(json, ']');
 }
 
+void json_value(struct json *json, const char *name, const char *text)
+{
+    append_name(json, name);
+    append(json, text);
+}
+
 bool json_end(struct json *json, const char *type)
 {
     bool whole = !json->truncated;

@@ -30,6 +30,9 @@ void json_string(struct json *json, const char *name, const char *value);
 /* "name": ["a", "b"] */
 void json_strings(struct json *json, const char *name, const char *const *values, u32 count);
 
+/* `text` is JSON already. */
+void json_value(struct json *json, const char *name, const char *text);
+
 /*
  * Closes the object and the line ("}\n" and a zero). Returns false when it did not fit: the buffer then holds a whole
  * line that says so, {"type":...,"error":"truncated"}, as far as that fits.

@@ -118,6 +118,35 @@ struct decimal tally_deviation(const struct tally *tally)
     return rounded(twice, tally->count, 4);
 }
 
+/* The largest value in it. */
+static u64 bucket_end(u32 bucket)
+{
+    u32 top = bucket / 4;
+    u64 first = 4 + bucket % 4;
+    return top < 2 ? first << top >> 2 : ((first + 1) << (top - 2)) - 1;
+}
+
+bool tally_is_spread(const struct tally *tally)
+{
+    u64 all = 0;
+    for (u32 i = 0; tally->bucket && i < TALLY_BUCKETS; i++)
+        all += tally->bucket[i];
+    return all && all == tally->count;
+}
+
+u64 tally_percentile(const struct tally *tally, u32 percent)
+{
+    u64 wanted = tally->count / 100 * percent + (tally->count % 100 * percent + 99) / 100, so_far = 0;
+    if (!tally_is_spread(tally))
+        return 0;
+    for (u32 i = 0; i < TALLY_BUCKETS; i++) {
+        so_far += tally->bucket[i];
+        if (so_far && so_far >= wanted)
+            return min_u64(bucket_end(i), tally->max);
+    }
+    return 0;
+}
+
 void tally_merge(struct tally *tally, const struct tally *more)
 {
     tally->count += more->count;
@@ -125,4 +154,6 @@ void tally_merge(struct tally *tally, const struct tally *more)
     tally->squares += more->squares;
     tally->min = min_u64(tally->min, more->min);
     tally->max = max_u64(tally->max, more->max);
+    for (u32 i = 0; tally->bucket && more->bucket && i < TALLY_BUCKETS; i++)
+        tally->bucket[i] += more->bucket[i];
 }

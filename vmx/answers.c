@@ -27,6 +27,7 @@ void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question)
     struct translation *place = translations_place(&cpu->sites->tc, v->rip);
     if (!place)
         return;
+    translation_settle(&cpu->sites->tc, place); /* its last exits were about another question, perhaps */
     place->rip = v->rip;
     place->rip_offset = v->rip;
     place->reason = cpu->reason;
@@ -37,6 +38,7 @@ void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question)
     place->expect_mask = kinds[kind].mask;
     place->epoch = cpu->answers;
     place->length = (u16)length;
+    exit_site_account(cpu, place);
     place->value[0] = (u32)v->gpr[RAX];
     place->value[1] = (u32)v->gpr[RBX];
     place->value[2] = (u32)v->gpr[RCX];

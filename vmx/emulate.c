@@ -64,7 +64,7 @@ static __attribute__((noinline)) void emulate_remembered(struct cpu *cpu, const 
 {
     struct insn insn;
     state_fetch_for_step(cpu);
-    u64 *hits = &cpu->statistics.hits[cpu->statistics.row];
+    u64 *hits = statistics_hits(&cpu->statistics);
     enum emul_status status = emul_step_cached(&cpu->vcpu, expect, &insn, hits);
     if (status != EMUL_DONE && status != EMUL_EVENT)
         not_done(cpu, &insn, status);

@@ -187,8 +187,15 @@
     jnz 6b
     .endm
 
-    /* One more of `count sum squares min max` at rdx, for a time in rax; rbx is changed. */
+    /* tally_add() of lib/statistics.h: a time in rax to what is at rdx; rax, rbx, rcx, rdx are changed. */
     .macro tally_add
+    movq %rax, %rbx
+    orq $1, %rbx
+    bsrq %rbx, %rcx
+    rorq %cl, %rbx
+    shldq $2, %rbx, %rcx
+    movq TALLY_BUCKET(%rdx), %rbx
+    incq (%rbx,%rcx,8)
     incq TALLY_COUNT(%rdx)
     addq %rax, TALLY_SUM(%rdx)
     cmpq %rax, TALLY_MIN(%rdx)
@@ -203,33 +210,39 @@
     adcq %rdx, TALLY_SQUARES+8(%rbx)
     .endm
 
-    /* statistics_exit() and statistics_row(), as in vmx/exit_statistics.h. */
+    /* statistics_exit(), as in vmx/exit_statistics.h; this exit is put down to the translation. */
     .macro count_time
     movq %rbx, VCPU_RBX(%rsp)
-    movl CPU_STATISTICS_ROW(%rsp), %edx
-    imulq $TALLY_SIZE, %rdx, %rdx
-    leaq CPU_STATISTICS_ROWS(%rsp,%rdx), %rdx
+    movq CPU_STATISTICS_SERVED(%rsp), %rbx
+    movq %rcx, CPU_STATISTICS_SERVED(%rsp)
     movq CPU_ENTERED(%rsp), %rax
     subq CPU_STATISTICS_ACCOUNTED(%rsp), %rax
+    incq ACCOUNT_COUNT(%rbx)
+    addq %rax, ACCOUNT_TIME(%rbx)
+    movq ACCOUNT_TALLY(%rbx), %rdx
     tally_add
     leaq CPU_STATISTICS_GUEST(%rsp), %rdx
     movq CPU_EXITED(%rsp), %rax
     movq %rax, CPU_STATISTICS_ACCOUNTED(%rsp)
     subq CPU_ENTERED(%rsp), %rax
     tally_add
-    movzbl T_KIND(%rcx), %eax
-    movzbl exit_site_rows(%rax), %eax
-    movl %eax, CPU_STATISTICS_ROW(%rsp)
+    movq CPU_STATISTICS_SERVED(%rsp), %rcx
     movq VCPU_RBX(%rsp), %rbx
+    .endm
+
+    /* One more use. */
+    .macro count_use timed
+    .if \timed
+    count_time
+    .else
+    incq T_QUICK(%rcx)
+    .endif
     .endm
 
     .macro run_translation timed miss
     decl T_USES_TO_COMPARE(%rcx)
     jz 5f
-4:  incq T_QUICK(%rcx)
-    .if \timed
-    count_time
-    .endif
+4:  count_use \timed
     movq %rcx, FRAME_RUNNING(%rsp)
     jmp *T_CODE(%rcx)
     /* Now and then its bytes are compared. */
@@ -296,10 +309,7 @@ vmx_check_alone_\name:
     read EXIT_INSTRUCTION_LENGTH %rax
     cmpw %ax, T_LENGTH(%rcx)
     jne vmx_exit_slow_\name
-    incq T_QUICK(%rcx)
-    .if \timed
-    count_time
-    .endif
+    count_use \timed
     movl T_VALUE(%rcx), %eax
     movq %rax, VCPU_RAX(%rsp)
     movl T_VALUE+24(%rcx), %edx

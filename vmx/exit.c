@@ -172,15 +172,22 @@ static inline void prepare_entry(struct cpu *cpu)
     }
 }
 
+/* Out of line, and called when nothing is known yet that would have to be kept: the path with timing=off is not longer
+ * for it. */
+static __attribute__((noinline)) void count_timed(struct cpu *cpu)
+{
+    statistics_exit(&cpu->statistics, cpu->entered, cpu->exited);
+}
+
 void exit_handle(struct cpu *cpu)
 {
+    if (cpu->timed)
+        count_timed(cpu);
+    else
+        statistics_exit_untimed(&cpu->statistics);
     u32 reason = (u32)vmread(VMCS_EXIT_REASON);
     cpu->reason = reason & EXIT_REASON_BASIC;
     cpu->injected = false;
-    if (cpu->timed)
-        statistics_exit(&cpu->statistics, cpu->entered, cpu->exited);
-    else
-        statistics_exit_untimed(&cpu->statistics);
     statistics_row(&cpu->statistics, cpu->reason < EXIT_REASON_LIMIT ? cpu->reason : ROW_UNKNOWN);
     remember(cpu);
     if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
@@ -192,6 +199,7 @@ void exit_handle(struct cpu *cpu)
     if (__builtin_expect(!handler, 0))
         exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
     handler(cpu);
+    statistics_resolve(&cpu->statistics);
     prepare_entry(cpu);
 }
 

@@ -161,6 +161,7 @@ void exit_control_register(struct cpu *cpu)
     u64 qualification = exit_qualification(cpu);
     u32 number = qualification & 15, reg = qualification >> 8 & 15;
     bool good = true;
+    statistics_detail(&cpu->statistics, detail_key_of_cr(qualification));
     switch ((enum cr_access)(qualification >> 4 & 3)) {
     case CR_MOV_TO:
         good = write_register(cpu, number, general_register(v, reg));

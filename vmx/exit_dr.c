@@ -90,6 +90,7 @@ void exit_debug_register(struct cpu *cpu)
     u64 qualification = exit_qualification(cpu);
     u32 number = qualification & 7, reg = qualification >> 8 & 15;
     bool from = qualification & BIT(4);
+    statistics_detail(&cpu->statistics, detail_key_of_dr(qualification));
     if (faults_first(v, number) || general_detect(v))
         return;
     if (exit_has_site(cpu) && exit_by_site(cpu, qualification, (struct track_cause){TRACK_OTHER, cpu->reason}))

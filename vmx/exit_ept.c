@@ -103,7 +103,8 @@ static __attribute__((noinline)) void violation(struct cpu *cpu, gpa_t at, u64 q
     struct vm *vm = cpu->vm;
     restore_nmi_blocking(cpu, qualification);
     enum ept_class memory = ept_classify(&vm->ept, at);
-    statistics_row(&cpu->statistics, exit_row_of_memory(memory, policy_is_apic(&vm->policy, at.at)));
+    bool lapic = policy_is_apic(&vm->policy, at.at);
+    statistics_detail(&cpu->statistics, detail_key_of_violation(memory, lapic, at.at, qualification));
     if (memory == EPT_CLASS_RAM || memory == EPT_CLASS_DEVICE)
         admit(cpu, at, qualification);
     else
@@ -123,7 +124,7 @@ void exit_ept_violation(struct cpu *cpu)
         violation(cpu, at, qualification);
         return;
     }
-    statistics_row(&cpu->statistics, (enum exit_row)EXIT_REASON_APIC_ACCESS);
+    statistics_detail(&cpu->statistics, detail_key_of_register(at.at));
     if (exit_has_site(cpu) && exit_by_site(cpu, at.at, (struct track_cause){TRACK_PAGE, at.at & PAGE_MASK}))
         return;
     exit_emulate(cpu, &memory);

@@ -21,7 +21,7 @@ void exit_io(struct cpu *cpu)
         expect.kind = in ? EXPECT_INS : EXPECT_OUTS;
     else
         expect.kind = in ? EXPECT_IN : EXPECT_OUT;
-    statistics_row(&cpu->statistics, in ? ROW_IO_IN : ROW_IO_OUT);
+    statistics_detail(&cpu->statistics, detail_key_of_io(qualification));
     if (exit_has_site(cpu) && exit_by_site(cpu, qualification, (struct track_cause){TRACK_PORT, expect.port}))
         return;
     exit_emulate(cpu, &expect);

@@ -144,7 +144,7 @@ void exit_rdmsr(struct cpu *cpu)
     struct vcpu *v = &cpu->vcpu;
     u32 msr = (u32)v->gpr[RCX];
     u64 value;
-    statistics_row(&cpu->statistics, exit_row_of_msr(msr, false));
+    statistics_detail(&cpu->statistics, detail_key(exit_row_of_msr(msr, false), msr));
     if (!read_msr(cpu, msr, &value)) {
         vcpu_raise_code(v, VECTOR_GP, 0);
         return;
@@ -161,7 +161,7 @@ void exit_wrmsr(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u32 msr = (u32)v->gpr[RCX];
-    statistics_row(&cpu->statistics, exit_row_of_msr(msr, true));
+    statistics_detail(&cpu->statistics, detail_key(exit_row_of_msr(msr, true), msr));
     answers_end(cpu);
     if (write_msr(cpu, msr, (u64)(u32)v->gpr[RDX] << 32 | (u32)v->gpr[RAX]))
         exit_advance(cpu);

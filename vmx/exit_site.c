@@ -25,9 +25,52 @@ void vmx_segment_base(void);
 char translated_code[TC_CODE] __attribute__((aligned(PAGE_SIZE)));
 static struct sites bootstrap_sites;
 
+static const u8 rows[TC_KINDS] = {
+    [WOULD_NOT] = ROW_UNKNOWN,
+    [WOULD_IO_IN] = ROW_IO_IN,
+    [WOULD_IO_OUT] = ROW_IO_OUT,
+    [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
+    [WOULD_MMIO] = ROW_MMIO,
+    [WOULD_DR] = EXIT_REASON_MOV_DR,
+    [SITE_CPUID] = EXIT_REASON_CPUID,
+    [SITE_RDMSR] = EXIT_REASON_RDMSR,
+    [SITE_VMCALL] = EXIT_REASON_VMCALL,
+};
+
+/* What the exits of a translation are about: where it was made for several places, no more is known of them. */
+static u64 detail_of(const struct translation *made)
+{
+    u32 row = rows[made->kind];
+    bool several = made->expect_mask != ~0ull;
+    switch (made->reason) {
+    case EXIT_REASON_IO_INSTRUCTION:
+        return several ? detail_key(row, DETAIL_SEVERAL) : detail_key_of_io(made->expect);
+    case EXIT_REASON_EPT_VIOLATION:
+        if (row == ROW_MMIO)
+            return detail_key_of_page(made->expect);
+        return several ? detail_key(row, DETAIL_SEVERAL) : detail_key_of_register(made->expect);
+    case EXIT_REASON_MOV_DR:
+        return detail_key_of_dr(made->expect);
+    case EXIT_REASON_RDMSR:
+        return detail_key(row, made->expect >> 32);
+    default:
+        return detail_key(row, (u32)made->expect);
+    }
+}
+
+void exit_site_account(struct cpu *cpu, struct translation *made)
+{
+    struct exit_statistics *s = &cpu->statistics;
+    made->detail = statistics_account(s, detail_of(made));
+    made->quick = (struct account){.tally = made->detail->tally};
+    if (s->timed && !made->quick.tally->bucket)
+        statistics_spread(s, made->quick.tally);
+}
+
 /* What entry.S has to ask for it; nothing there where it takes more than that can do. */
 static void choose_check(struct translation *made, u32 pages, bool alone)
 {
+    exit_site_account(host_cpu(), made);
     bool timed = host_cpu()->timed, far = pages > 1 || made->uses_rsp;
     const char *io = timed ? vmx_check_io_timed : vmx_check_io_plain;
     const char *ept = timed ? vmx_check_ept_timed : vmx_check_ept_plain;
@@ -90,6 +133,7 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     sites->flow = options->flow;
     sites->cluster_max = options->cluster_max;
     tracker_init(&sites->tracker, options->threshold, options->ticks_per_second);
+    sites->tc.served = &cpu->statistics.served;
     sites->choose_check = choose_check;
     cpu->code_table = sites->tc.table;
     cpu->code_cr3 = CODE_CR3_NONE;
@@ -133,7 +177,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (cpu->vectoring.valid)
         return false;
     state_fetch_for_step(cpu);
-    const struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
+    struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (!found && site_exited(&cpu->vcpu, cpu->sites, &exit))
         found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (cpu->sites->recording.now)
@@ -141,39 +185,16 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (!found)
         return false;
     note_cr3(cpu);
-    cpu->statistics.hits[cpu->statistics.row]++;
+    found->hits--; /* counted when it is over, by that account */
+    cpu->statistics.served = &found->quick;
+    cpu->statistics.key = 0;
     cpu->run = found->code;
     cpu->chores |= CHORE_RUN;
     return true;
 }
 
-const u8 exit_site_rows[TC_KINDS] = {
-    [WOULD_NOT] = ROW_UNKNOWN,
-    [WOULD_IO_IN] = ROW_IO_IN,
-    [WOULD_IO_OUT] = ROW_IO_OUT,
-    [WOULD_APIC] = EXIT_REASON_APIC_ACCESS,
-    [WOULD_MMIO] = ROW_MMIO,
-    [WOULD_DR] = EXIT_REASON_MOV_DR,
-    [SITE_CPUID] = EXIT_REASON_CPUID,
-    [SITE_RDMSR] = EXIT_REASON_RDMSR,
-    [SITE_VMCALL] = EXIT_REASON_VMCALL,
-};
-
-/* With timing=on entry.S has put them into their rows. */
-static void fold_quick(struct cpu *cpu, u32 kind, u64 count)
+static void fold_sites(struct cpu *cpu)
 {
-    struct exit_statistics *s = &cpu->statistics;
-    s->hits[exit_site_rows[kind]] += count;
-    if (cpu->timed)
-        return;
-    s->rows[exit_site_rows[kind]].count += count;
-    s->guest.count += count;
-}
-
-void exit_site_fold(struct cpu *cpu)
-{
-    if (!cpu->sites)
-        return;
     struct translations *tc = &cpu->sites->tc;
     for (u32 i = 0; i < TRANSLATIONS; i++)
         if (translation_is_there(&tc->table[i]))
@@ -181,10 +202,17 @@ void exit_site_fold(struct cpu *cpu)
     sites_settle(cpu->sites);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
         if (kind != WOULD_NOT)
-            cpu->statistics.avoided[exit_site_rows[kind]] += tc->avoided[kind];
-        fold_quick(cpu, kind, tc->quick[kind]);
+            cpu->statistics.avoided[rows[kind]] += tc->avoided[kind];
+        cpu->statistics.hits[rows[kind]] += tc->quick[kind];
         tc->avoided[kind] = tc->quick[kind] = 0;
     }
+}
+
+void exit_site_fold(struct cpu *cpu)
+{
+    if (cpu->sites)
+        fold_sites(cpu);
+    statistics_settle(&cpu->statistics);
 }
 
 void exit_site_reset(struct cpu *cpu)
@@ -195,7 +223,7 @@ void exit_site_reset(struct cpu *cpu)
     exit_site_fold(cpu);
     for (u32 i = 0; i < TRANSLATIONS; i++) {
         struct translation *one = &sites->tc.table[i];
-        one->hits = one->spared = 0;
+        one->hits = one->spared = one->time = 0;
     }
     for (u32 i = 0; i < SITE_SKIPS; i++)
         sites->skip[i].exits = sites->skip[i].left;

@@ -45,6 +45,9 @@ void exit_site_check_fields(void);
 /* Called by entry.S at every TC_COMPARE_AGAIN-th use. False: the bytes are other ones, and it is dropped. */
 bool exit_site_compare(struct cpu *cpu, struct translation *translation);
 
+/* Where the exits of *made are put down; its reason, kind and expectation are there. */
+void exit_site_account(struct cpu *cpu, struct translation *made);
+
 /* Adds what translated code has counted to the statistics. */
 void exit_site_fold(struct cpu *cpu);
 

@@ -1,74 +1,90 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/exit_statistics.h"
 
-#include "lib/msr.h"
-#include "lib/string.h"
-
-/* SDM table "Exit Qualification for I/O Instructions": direction, 1 = IN. */
-#define IO_QUALIFICATION_IN BIT(3)
-
-/* Of the rows that are no exit reason of VT-x's. */
-static const char own_names[][14] = {
-    [ROW_IO_IN - EXIT_REASON_LIMIT] = "IO_IN",
-    [ROW_IO_OUT - EXIT_REASON_LIMIT] = "IO_OUT",
-    [ROW_MMIO - EXIT_REASON_LIMIT] = "MMIO",
-    [ROW_OWN_REGION - EXIT_REASON_LIMIT] = "OWN_REGION",
-    [ROW_X2APIC_READ - EXIT_REASON_LIMIT] = "X2APIC_READ",
-    [ROW_X2APIC_WRITE - EXIT_REASON_LIMIT] = "X2APIC_WRITE",
-    [ROW_CODE_WRITE - EXIT_REASON_LIMIT] = "CODE_WRITE",
-    [ROW_UNKNOWN - EXIT_REASON_LIMIT] = "UNKNOWN",
-    [ROW_EXEUNT - EXIT_REASON_LIMIT] = "EXEUNT",
-};
-
-const char *exit_row_name(enum exit_row row)
-{
-    if ((u32)row < EXIT_REASON_LIMIT)
-        return exit_reason_name(row);
-    return row < ROW_COUNT ? own_names[row - EXIT_REASON_LIMIT] : "UNKNOWN";
-}
-
-enum exit_row exit_row_of(u32 reason, u64 qualification)
-{
-    u32 basic = reason & EXIT_REASON_BASIC;
-    if (basic == EXIT_REASON_IO_INSTRUCTION)
-        return qualification & IO_QUALIFICATION_IN ? ROW_IO_IN : ROW_IO_OUT;
-    return exit_reason_is_known(basic) ? (enum exit_row)basic : ROW_UNKNOWN;
-}
-
-enum exit_row exit_row_of_memory(enum ept_class memory, bool lapic)
-{
-    if (memory == EPT_CLASS_TRAPPED)
-        return lapic ? (enum exit_row)EXIT_REASON_APIC_ACCESS : ROW_MMIO;
-    return memory == EPT_CLASS_OWN ? ROW_OWN_REGION : (enum exit_row)EXIT_REASON_EPT_VIOLATION;
-}
-
-enum exit_row exit_row_of_msr(u32 msr, bool write)
-{
-    if (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST)
-        return write ? ROW_X2APIC_WRITE : ROW_X2APIC_READ;
-    return write ? (enum exit_row)EXIT_REASON_WRMSR : (enum exit_row)EXIT_REASON_RDMSR;
-}
-
 void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
 {
-    memset(s, 0, sizeof(*s));
-    for (u32 row = 0; row < ROW_COUNT; row++)
+    for (u32 row = 0; row < ROW_COUNT; row++) {
         tally_reset(&s->rows[row]);
+        s->other[row] = (struct account){.tally = &s->rows[row]};
+        s->avoided[row] = s->hits[row] = 0;
+    }
     tally_reset(&s->guest);
+    for (u32 i = 0; i < s->details; i++) { /* who put something down here will do so again */
+        struct account *account = &s->detail[s->in_use[i]].account;
+        account->time = account->count = 0;
+    }
     s->started = tsc;
     s->accounted = tsc;
-    s->row = ROW_EXEUNT;
     s->timed = timed;
+    if (timed)
+        statistics_spread(s, &s->guest);
+    s->key = row_key(ROW_EXEUNT);
+    statistics_resolve(s);
+}
+
+/* Two distributions in a page. */
+_Static_assert(2 * TALLY_BUCKETS * sizeof(u64) == PAGE_SIZE, "half of it");
+
+static u64 *take_half(struct exit_statistics *s)
+{
+    u64 *half = s->half_page;
+    s->half_page = NULL;
+    if (half || !s->pool)
+        return half;
+    half = page_pool_take(s->pool);
+    s->half_page = half ? half + TALLY_BUCKETS : NULL;
+    return half;
+}
+
+void statistics_spread(struct exit_statistics *s, struct tally *tally)
+{
+    static u64 nowhere[TALLY_BUCKETS];
+    u64 *half = take_half(s);
+    tally->bucket = half ? half : nowhere;
+}
+
+struct account *statistics_account(struct exit_statistics *s, u64 key)
+{
+    u32 slot = detail_slot(key);
+    for (u32 i = 0; i < DETAIL_PROBES; i++) {
+        struct detail *at = &s->detail[(slot + i) % DETAILS];
+        if (!at->key) {
+            *at = (struct detail){.account = {.tally = &s->rows[key_row(key)]}, .key = key};
+            s->in_use[s->details++] = (u8)(at - s->detail);
+        }
+        if (at->key == key)
+            return &at->account;
+    }
+    return &s->other[key_row(key)];
+}
+
+void statistics_settle(struct exit_statistics *s)
+{
+    if (s->timed)
+        return;
+    s->guest.count = 0;
+    for (u32 row = 0; row < ROW_COUNT; row++) {
+        s->rows[row].count = s->other[row].count;
+        s->guest.count += s->other[row].count;
+    }
+    for (u32 i = 0; i < s->details; i++) {
+        const struct account *account = &s->detail[s->in_use[i]].account;
+        account->tally->count += account->count;
+        s->guest.count += account->count;
+    }
+    s->guest.count -= s->rows[ROW_EXEUNT].count;
 }
 
 void statistics_close(struct exit_statistics *s, u64 tsc)
 {
+    statistics_resolve(s);
     if (s->timed)
-        tally_add(&s->rows[s->row], tsc - s->accounted);
+        statistics_put_down(s, tsc - s->accounted);
     else
-        s->rows[s->row].count++;
+        statistics_exit_untimed(s);
     s->accounted = tsc;
-    s->row = ROW_EXEUNT;
+    statistics_row(s, ROW_EXEUNT);
+    statistics_resolve(s);
 }
 
 void statistics_rebase(struct exit_statistics *s, u64 delta)
@@ -81,16 +97,29 @@ void statistics_merge(struct exit_statistics *s, const struct exit_statistics *f
 {
     for (u32 row = 0; row < ROW_COUNT; row++) {
         tally_merge(&s->rows[row], &from->rows[row]);
+        struct account other = from->other[row];
+        account_hand_on(&other, &s->other[row]);
         s->avoided[row] += from->avoided[row];
         s->hits[row] += from->hits[row];
+    }
+    for (u32 i = 0; i < DETAILS; i++) {
+        struct detail more = from->detail[i];
+        if (more.key)
+            account_hand_on(&more.account, statistics_account(s, more.key));
     }
     tally_merge(&s->guest, &from->guest);
     s->started -= from->accounted - from->started; /* the total is the sum of both spans */
 }
 
+/* Whether what goes on is no exit. */
+static bool is_own(const struct exit_statistics *s)
+{
+    return s->key ? s->key == row_key(ROW_EXEUNT) : s->served->tally == &s->rows[ROW_EXEUNT];
+}
+
 struct exit_totals statistics_totals(const struct exit_statistics *s, u64 tsc)
 {
-    struct exit_totals totals = {.exits = s->row != ROW_EXEUNT};
+    struct exit_totals totals = {.exits = !is_own(s)};
 
     for (u32 row = 0; row < ROW_COUNT; row++) {
         totals.exits += row != ROW_EXEUNT ? s->rows[row].count : 0;

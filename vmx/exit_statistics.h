@@ -9,69 +9,117 @@
  *     statistics_exit(s, entered, exited)      first thing in each exit; then
  *     statistics_row(s, row)                   as soon as the kind of exit is known, and again if it turns out to be
  * another
+ *     statistics_detail(s, key)                instead, where more is known
+ *     statistics_resolve(s)                    before the entry
  *
  * and with timing=off statistics_exit_untimed(s) instead of statistics_exit().
  */
 #ifndef VMX_EXIT_STATISTICS_H
 #define VMX_EXIT_STATISTICS_H
 
-#include "ept/ept.h"
+#include "lib/page_pool.h"
 #include "lib/statistics.h"
 #include "lib/types.h"
-#include "vmx/exit_reasons.h"
+#include "vmx/exit_rows.h"
 
-/*
- * One row per basic exit reason, under its number, and the rows into which some are split: IO_INSTRUCTION into IO_IN
- * and IO_OUT; EPT_VIOLATION into itself (the page was mapped), APIC_ACCESS (the LAPIC page; VT-x's own exit of that
- * name is the same event), MMIO (trap=mmio:), OWN_REGION, and CODE_WRITE (a page with cached code); RDMSR and WRMSR
- * into themselves and X2APIC_READ, X2APIC_WRITE.
- */
-enum exit_row {
-    ROW_IO_IN = EXIT_REASON_LIMIT,
-    ROW_IO_OUT,
-    ROW_MMIO,
-    ROW_OWN_REGION,
-    ROW_X2APIC_READ,
-    ROW_X2APIC_WRITE,
-    ROW_CODE_WRITE,
-    ROW_UNKNOWN, /* an exit reason that the SDM does not have */
-    ROW_EXEUNT,  /* no exit: Exeunt's own time for launch, reports and resets */
-    ROW_COUNT
+/* What is known of exits, beside their row. */
+struct detail {
+    struct account account;
+    u64 key; /* 0: empty */
 };
+
+/* What fits. */
+#define DETAILS 256 /* a power of two */
+#define DETAIL_PROBES 8
+
+/* This factor gives slots of their own to what exits most on a PC: its timers, interrupt controllers, COM1, PCI, the
+ * first leaves. */
+static inline u32 detail_slot(u64 key)
+{
+    return (u32)(key * 0x31e1786a2cedb5b1ull >> 56);
+}
 
 struct exit_statistics {
-    struct tally rows[ROW_COUNT];
-    struct tally guest;     /* TIMEINGUEST */
-    u64 avoided[ROW_COUNT]; /* instructions of that type executed inside clusters */
-    u64 hits[ROW_COUNT];    /* exits that the translation cache served */
-    u64 started;            /* TSC at the start or the last reset */
-    u64 accounted;          /* TSC up to which each tick is in a row */
-    u32 row;                /* enum exit_row: what the exit in progress is */
+    struct tally rows[ROW_COUNT];    /* with timing=off only `count`, by statistics_settle() */
+    struct tally guest;              /* TIMEINGUEST; likewise */
+    struct detail detail[DETAILS];   /* who has it is found by the key, and stays where it is */
+    u8 in_use[DETAILS];              /* which of them have keys */
+    u32 details;                     /* how many */
+    struct account other[ROW_COUNT]; /* what did not fit there */
+    u64 avoided[ROW_COUNT];          /* instructions of that type executed inside clusters */
+    u64 hits[ROW_COUNT];             /* exits that the translation cache served */
+    u64 started;                     /* TSC at the start or the last reset */
+    u64 accounted;                   /* TSC up to which each tick is in a row */
+    u64 key;                         /* what the exit in progress is; 0: `served` has it */
+    struct account *served;          /* what it is put down to */
+    struct page_pool *pool;          /* for distributions; NULL: there are none */
+    u64 *half_page;                  /* one that is free */
     bool timed;
 };
+_Static_assert(DETAILS == 256, "detail_slot()");
 
 /* Everything zero; the exit in progress, if any, counts as Exeunt's own from now on. `tsc` is any number with timing
- * off. */
+ * off. All but `pool` was zero before the first time. */
 void statistics_start(struct exit_statistics *s, u64 tsc, bool timed);
 
-static inline void statistics_row(struct exit_statistics *s, enum exit_row row)
+static inline void statistics_row(struct exit_statistics *s, u32 row)
 {
-    s->row = row;
+    s->key = row_key(row);
+}
+
+static inline void statistics_detail(struct exit_statistics *s, u64 key)
+{
+    s->key = key;
+}
+
+/* Of the row of the exit in progress. */
+static inline u64 *statistics_hits(struct exit_statistics *s)
+{
+    return &s->hits[key_row(s->key)];
+}
+
+/* Who has the exits of this key, perhaps new. */
+struct account *statistics_account(struct exit_statistics *s, u64 key);
+
+/* The exit in progress is known for what it is: before the entry that ends it. */
+static inline void statistics_resolve(struct exit_statistics *s)
+{
+    u64 key = s->key;
+    struct detail *at = &s->detail[detail_slot(key)];
+    if (!key)
+        return;
+    s->served = __builtin_expect(at->key == key, 1) ? &at->account : statistics_account(s, key);
+    s->key = 0;
+}
+
+/* Gives *tally a distribution, before the first time that something is added to it. */
+void statistics_spread(struct exit_statistics *s, struct tally *tally);
+
+static inline void statistics_put_down(struct exit_statistics *s, u64 time)
+{
+    struct account *served = s->served;
+    if (__builtin_expect(!served->tally->bucket, 0))
+        statistics_spread(s, served->tally);
+    served->count++;
+    served->time += time;
+    tally_add(served->tally, time);
 }
 
 /* `entered`: TSC before the VM entry that this exit ends, `exited`: TSC at this exit. */
 static inline void statistics_exit(struct exit_statistics *s, u64 entered, u64 exited)
 {
-    tally_add(&s->rows[s->row], entered - s->accounted);
+    statistics_put_down(s, entered - s->accounted);
     tally_add(&s->guest, exited - entered);
     s->accounted = exited;
 }
 
 static inline void statistics_exit_untimed(struct exit_statistics *s)
 {
-    s->rows[s->row].count++;
-    s->guest.count++;
+    s->served->count++;
 }
+
+/* With timing=off exits are counted in their details only: brings the rows up to date. */
+void statistics_settle(struct exit_statistics *s);
 
 /*
  * In the middle of an exit, before a report: puts the exit in progress into its row with its time up to `tsc`. What
@@ -82,7 +130,7 @@ void statistics_close(struct exit_statistics *s, u64 tsc);
 /* The guest (or Exeunt for it) changed this CPU's TSC by `delta`: the report's clock goes on as if it had not. */
 void statistics_rebase(struct exit_statistics *s, u64 delta);
 
-/* Adds another CPU's figures, for a report about all of them. `from` was closed at the same moment. */
+/* Adds another CPU's figures, for a report about all of them. `from` and *s were closed at the same moment. */
 void statistics_merge(struct exit_statistics *s, const struct exit_statistics *from);
 
 struct exit_totals {
@@ -90,17 +138,7 @@ struct exit_totals {
     u64 tsc_total, tsc_guest, tsc_exeunt; /* 0 with timing off; total = guest + exeunt */
 };
 
-/* The exit in progress is in it, up to `tsc`. */
+/* The exit in progress is in it, up to `tsc`. *s is settled. */
 struct exit_totals statistics_totals(const struct exit_statistics *s, u64 tsc);
-
-/* The first row for an exit: `reason` is the exit-reason field; the qualification matters for IO_INSTRUCTION only. */
-enum exit_row exit_row_of(u32 reason, u64 qualification);
-
-/* Refinements: an EPT violation by what its address is (`lapic`: it is the LAPIC page), RDMSR or WRMSR by its MSR. */
-enum exit_row exit_row_of_memory(enum ept_class memory, bool lapic);
-enum exit_row exit_row_of_msr(u32 msr, bool write);
-
-/* "IO_IN", "CPUID"...; never NULL. Stable: scripts know them. */
-const char *exit_row_name(enum exit_row row);
 
 #endif

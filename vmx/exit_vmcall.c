@@ -10,6 +10,7 @@
 void exit_vmcall(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
+    statistics_detail(&cpu->statistics, detail_key(EXIT_REASON_VMCALL, (u32)v->gpr[RAX]));
     if (!hypercall_allowed(cpu->hypercall, vcpu_cpl(v))) {
         counters.hypercalls_refused++;
         vcpu_raise(v, VECTOR_UD);

@@ -32,10 +32,10 @@ static enum hypercall_status mark(const struct hypercall_host *host, const u64 g
 
     if (!mark_name(new.name, (u32)gpr[RCX], (u32)gpr[RDX]))
         return HYPERCALL_BAD_ARGUMENT;
-    for (u32 i = 0; i < HYPERCALL_COUNTER_COUNT; i++)
-        new.values[i] = host->counter(host->context, (enum hypercall_counter)i);
-    if (marks->count >= MARKS_MAX)
+    if (marks->count >= MARKS_MAX || !host->measure(host->context, &new)) {
         host->flush_marks(host->context);
+        host->measure(host->context, &new);
+    }
     marks->mark[marks->count++] = new;
     return HYPERCALL_SUCCESS;
 }

@@ -7,6 +7,7 @@
 
 #include "lib/types.h"
 #include "lib/vcpu.h"
+#include "vmx/phases.h"
 
 /* `hypercall=`: who in the guest may call. */
 enum hypercall_access { HYPERCALL_KERNEL, HYPERCALL_USER, HYPERCALL_OFF };
@@ -42,12 +43,14 @@ struct mark {
     u32 number;
     char name[MARK_NAME_MAX + 1]; /* "" for none */
     u64 values[HYPERCALL_COUNTER_COUNT];
+    u32 first_row, rows; /* of the phase that it ends */
 };
 
 /* Marks wait here for the next report. */
 struct marks {
     u32 count;
     struct mark mark[MARKS_MAX];
+    struct phases phases;
 };
 
 struct hypercall_host {
@@ -57,6 +60,7 @@ struct hypercall_host {
     void (*report)(void *context);      /* also prints and empties *marks */
     void (*flush_marks)(void *context); /* prints and empties *marks: they are full */
     u64 (*counter)(void *context, enum hypercall_counter index);
+    bool (*measure)(void *context, struct mark *new); /* all but number and name; false: no room, likewise */
 };
 
 /* Whether code at `cpl` may call; if not, VMCALL is #UD as on bare metal. */

@@ -23,15 +23,17 @@ void offsets(void)
     OFFSET(CPU_CODE_CR3, code_cr3);
     OFFSET(CPU_ANSWERS, answers);
     OFFSET(CPU_CODE_CR3_TABLE, code_cr3_table);
-    OFFSET(CPU_STATISTICS_ROW, statistics.row);
-    OFFSET(CPU_STATISTICS_ROWS, statistics.rows);
+    OFFSET(CPU_STATISTICS_SERVED, statistics.served);
     OFFSET(CPU_STATISTICS_GUEST, statistics.guest);
     OFFSET(CPU_STATISTICS_ACCOUNTED, statistics.accounted);
     CONSTANT(CHORE_PERIOD, CHORE_PERIOD);
-    CONSTANT(TALLY_SIZE, sizeof(struct tally));
+    CONSTANT(ACCOUNT_TIME, offsetof(struct account, time));
+    CONSTANT(ACCOUNT_COUNT, offsetof(struct account, count));
+    CONSTANT(ACCOUNT_TALLY, offsetof(struct account, tally));
     CONSTANT(TALLY_COUNT, offsetof(struct tally, count));
     CONSTANT(TALLY_MIN, offsetof(struct tally, min));
     CONSTANT(TALLY_MAX, offsetof(struct tally, max));
     CONSTANT(TALLY_SUM, offsetof(struct tally, sum));
     CONSTANT(TALLY_SQUARES, offsetof(struct tally, squares));
+    CONSTANT(TALLY_BUCKET, offsetof(struct tally, bucket));
 }

@@ -2,53 +2,23 @@
 #include "vmx/report.h"
 
 #include "lib/format.h"
-#include "lib/json.h"
 #include "lib/string.h"
+#include "vmx/printer.h"
+#include "vmx/report_details.h"
+#include "vmx/report_sites.h"
 
-/* Longest line: the JSON line `boot` with its lists. */
-#define LINE_MAX 2048
 #define CELL_MAX 40
 #define LINES_MAX (ROW_COUNT + 2)
 
-struct printer {
-    report_emit *emit;
-    void *context;
-    struct json json;
-    bool for_machines; /* what say() gets has JSON_PREFIX */
-    char line[LINE_MAX];
-};
-
 /* Not on the stack, which is small; one CPU prints at a time. */
 static struct printer printer;
-
-static void FORMAT_LIKE(2, 3) say(struct printer *p, const char *fmt, ...)
-{
-    va_list arguments;
-    va_start(arguments, fmt);
-    vformat(p->line, sizeof(p->line), fmt, arguments);
-    va_end(arguments);
-    p->emit(p->context, p->for_machines, p->line);
-}
-
-static struct json *open_json(struct printer *p, const char *type)
-{
-    json_begin(&p->json, p->line, sizeof(p->line), type);
-    return &p->json;
-}
-
-/* A line that does not fit is replaced by one that says so: the reader sees that something is missing. */
-static void close_json(struct printer *p, const char *type)
-{
-    json_end(&p->json, type);
-    p->line[p->json.used - 1] = '\0'; /* the line break is the receiver's */
-    p->emit(p->context, true, p->line);
-}
 
 /* ---- the table ---- */
 
 /* A line of the table before it is text. */
 struct line {
     const char *name;
+    u32 row;
     const struct tally *tally;
     u64 avoided, hits;
     bool is_exit; /* else a span of time: TIMEINGUEST, Exeunt's own */
@@ -89,6 +59,7 @@ static void table_build(struct table *table, const struct report_input *input)
         if (s->rows[row].count || s->avoided[row])
             insert(table, (struct line){
                               .name = exit_row_name((enum exit_row)row),
+                              .row = row,
                               .tally = &s->rows[row],
                               .avoided = s->avoided[row],
                               .hits = s->hits[row],
@@ -132,6 +103,28 @@ static void say_line(struct printer *p, const struct table *table, const struct 
         deviation, percent, avoided, hits);
 }
 
+/* Of the distribution of each line's times. */
+static const u8 percents[] = {50, 90, 99};
+
+static void say_distribution(struct printer *p, const struct line *line, int width)
+{
+    u64 at[COUNT_OF(percents)];
+    if (!tally_is_spread(line->tally))
+        return;
+    for (u32 i = 0; i < COUNT_OF(percents); i++)
+        at[i] = tally_percentile(line->tally, percents[i]);
+    say(p, "%*s: %9lu %9lu %9lu %9lu %9lu", width, line->name, line->tally->min, at[0], at[1], at[2], line->tally->max);
+}
+
+static void say_distributions(struct printer *p, const struct table *table, int width)
+{
+    if (!table->timed)
+        return;
+    say(p, "%*s  %9s %9s %9s %9s %9s", width, "at most", "min", "50 %", "90 %", "99 %", "max");
+    for (u32 i = 0; i < table->count; i++)
+        say_distribution(p, &table->lines[i], width);
+}
+
 static void say_table(struct printer *p, const struct table *table)
 {
     int width = 0;
@@ -146,6 +139,7 @@ static void say_table(struct printer *p, const struct table *table)
         "%", "avoided", "hit%");
     for (u32 i = 0; i < table->count; i++)
         say_line(p, table, &table->lines[i], width);
+    say_distributions(p, table, width);
 }
 
 /* TIMEINGUEST and Exeunt's own time are type `time`, so that the `exit` lines add up to `exits`. */
@@ -164,6 +158,11 @@ static void json_line(struct printer *p, const struct table *table, const struct
         json_decimal(json, "avg", tally_average(t));
         json_decimal(json, "stddev", tally_deviation(t));
         json_decimal(json, "pct", decimal_percent(t->sum, table->total));
+    }
+    for (u32 i = 0; i < COUNT_OF(percents) && table->timed && tally_is_spread(t); i++) {
+        char member[4];
+        format(member, sizeof(member), "p%u", percents[i]);
+        json_u64(json, member, tally_percentile(t, percents[i]));
     }
     if (line->is_exit) {
         json_u64(json, "avoided", line->avoided);
@@ -200,124 +199,6 @@ static void json_totals(struct printer *p, const struct report_input *input, con
         json_string(json, "trap", input->trap);
     json_bool(json, "timing", input->statistics->timed);
     close_json(p, "summary");
-}
-
-/* ---- exit sites (SPEC 8.2) ---- */
-
-#define SITE_FIGURES 9
-
-struct site_list {
-    u64 figure[SITE_FIGURES]; /* by their names in json_sites() */
-    u32 count;
-    const struct translation *site[REPORT_SITES]; /* most exits first */
-};
-
-static void insert_site(struct site_list *list, const struct translation *site)
-{
-    u32 at = list->count;
-    for (; at > 0 && site->hits > list->site[at - 1]->hits; at--)
-        if (at < REPORT_SITES)
-            list->site[at] = list->site[at - 1];
-    if (at == REPORT_SITES || !site->hits)
-        return;
-    list->site[at] = site;
-    list->count += list->count < REPORT_SITES;
-}
-
-static void list_sites(struct site_list *list, const struct sites *sites)
-{
-    const struct translations_counts *counts = &sites->tc.counts;
-    *list = (struct site_list){.figure = {0, 0, TC_CODE, counts->made, counts->lost_to_ring, counts->lost_to_table,
-                                          counts->stale, sites->tracker.leaked, sites->tracker.forced}};
-    for (u32 i = 0; i < TRANSLATIONS; i++) {
-        const struct translation *site = &sites->tc.table[i];
-        list->figure[0] += site->piece_size != 0;
-        list->figure[1] += site->piece_size;
-        if (translation_is_there(site))
-            insert_site(list, site);
-    }
-    for (u32 i = 0; i < SITE_SKIPS; i++)
-        insert_site(list, &sites->skip[i].site);
-}
-
-/* Members of `cache`. */
-static void json_sites(struct json *json, const struct site_list *list)
-{
-    const char *name = "translations\0"
-                       "code_bytes\0"
-                       "code_room\0"
-                       "translations_made\0"
-                       "lost_to_ring\0"
-                       "lost_to_table\0"
-                       "stale\0"
-                       "leaked\0"
-                       "forced";
-    for (u32 i = 0; i < SITE_FIGURES; i++, name += strlen(name) + 1)
-        json_u64(json, name, list->figure[i]);
-}
-
-static void say_sites(struct printer *p, const struct site_list *list)
-{
-    const u64 *figure = list->figure;
-    say(p,
-        "translations: %lu with %lu of %lu bytes, %lu made, %lu lost to the ring, %lu to the table, %lu stale; %lu "
-        "sites "
-        "leaked, %lu forced",
-        figure[0], figure[1], figure[2], figure[3], figure[4], figure[5], figure[6], figure[7], figure[8]);
-    say(p, "site: exits, avoided, exiting/all instructions, RIP, access; why not more");
-}
-
-#define QUOTED(name, conversion) "\"" name "\":\"" conversion "\","
-#define PLAIN(name, conversion) "\"" name "\":" conversion ","
-
-/* Printed for people or as JSON, the figures are the same, in the same order. */
-static void site_line(struct printer *p, const struct translation *site, const struct vm *vm, bool json)
-{
-    u64 where = site->expect & site->expect_mask;
-    enum exit_row row = exit_row_of(site->reason, where);
-    char bytes[2 * REPORT_SITE_BYTES + 1] = "";
-
-    if (site->reason == EXIT_REASON_IO_INSTRUCTION)
-        where = (u16)(where >> 16);
-    else if (site->reason == EXIT_REASON_RDMSR)
-        where >>= 32; /* vmx/answers.h */
-    else if (site->reason == EXIT_REASON_EPT_VIOLATION)
-        row = exit_row_of_memory(EPT_CLASS_TRAPPED, !((where ^ vm->policy.apic_base) & PAGE_MASK));
-    for (u32 i = 0; site->code_size && i < site->source_length && i < REPORT_SITE_BYTES; i++)
-        format(bytes + 2 * i, 3, "%02x", site->source[i]);
-    say(p,
-        json ? JSON_PREFIX "{\"type\":\"site\"," PLAIN("count", "%lu") PLAIN("avoided", "%lu") PLAIN("exiting", "%u")
-                   PLAIN("length", "%u") QUOTED("rip", "0x%lx") QUOTED("exit", "%s") QUOTED("where", "0x%lx")
-                       PLAIN("bits", "%u") QUOTED("bytes", "%s") PLAIN("translated", "%s")
-                           QUOTED("why", "%s") "\"stopper\":\"%s\"}"
-             : "%10lu %9lu %2u/%-2u %16lx %s %lx, code (%u bits) %.32s, translated: %s; %s %s",
-        site->hits, site->spared, site->exiting, site->count, site->rip, exit_row_name(row), where,
-        8u * site->code_size, bytes, site->piece_size || !site->code_size ? "true" : "false",
-        cluster_why_text(site->code_size ? (enum cluster_why)site->why : WHY_ANSWERED),
-        site->stopper ? op_name((enum op)site->stopper) : "");
-}
-
-static void refused_lines(struct printer *p, const struct sites *sites, bool json)
-{
-    for (u32 why = 0; why < WHY_END; why++)
-        if (sites->refused[why])
-            say(p,
-                json ? JSON_PREFIX "{\"type\":\"refused\"," PLAIN("count", "%u") "\"why\":\"%s\"}"
-                     : "%10u times not translated: %s",
-                sites->refused[why], cluster_why_text((enum cluster_why)why));
-}
-
-static void site_lines(struct printer *p, const struct report_input *input, const struct site_list *list, bool json)
-{
-    if (!input->sites)
-        return;
-    p->for_machines = json;
-    if (!json)
-        say_sites(p, list);
-    for (u32 i = 0; i < list->count; i++)
-        site_line(p, list->site[i], input->vm, json);
-    refused_lines(p, input->sites, json);
-    p->for_machines = false;
 }
 
 /* ---- cache, EPT, memory (SPEC 8.3) ---- */
@@ -378,7 +259,7 @@ static void json_memory(struct printer *p, const struct report_input *input, con
     json_u64(json, "pool_used", pool->used);
     json_u64(json, "pool_peak", pool->peak);
     if (input->sites)
-        json_sites(json, sites);
+        site_figures(json, sites);
     close_json(p, "cache");
 }
 
@@ -443,6 +324,26 @@ static void say_marks(struct printer *p, const struct marks *marks)
     }
 }
 
+static void json_phase_row(struct printer *p, const struct mark *mark, const struct phase_row *row, bool timed)
+{
+    bool guest = row->row == PHASE_TIMEINGUEST;
+    struct json *json = open_json(p, "phase_row");
+    json_u64(json, "mark", mark->number);
+    json_string(json, "name", guest ? "TIMEINGUEST" : exit_row_name((enum exit_row)row->row));
+    json_u64(json, "count", row->got.count);
+    if (timed)
+        json_u64(json, "sum", row->got.sum);
+    json_u64(json, "avoided", row->got.avoided);
+    json_u64(json, "hits", row->got.hits);
+    close_json(p, "phase_row");
+}
+
+static void empty_marks(struct marks *marks)
+{
+    marks->count = 0;
+    marks->phases.used = 0;
+}
+
 static void json_marks(struct printer *p, const struct marks *marks)
 {
     static const char *const names[HYPERCALL_COUNTER_COUNT] = {
@@ -463,7 +364,18 @@ static void json_marks(struct printer *p, const struct marks *marks)
         for (u32 counter = 0; counter < HYPERCALL_COUNTER_COUNT; counter++)
             json_u64(json, names[counter], mark->values[counter]);
         close_json(p, "mark");
+        for (u32 row = 0; row < mark->rows; row++)
+            json_phase_row(p, mark, &marks->phases.row[mark->first_row + row], marks->phases.timed);
     }
+}
+
+/* In the order of the table's rows. */
+static void detail_lines(struct printer *p, const struct report_input *input, const struct table *table, bool json)
+{
+    struct details details = {.statistics = input->statistics, .guards = &input->vm->guards.config, .json = json};
+    for (u32 i = 0; i < table->count; i++)
+        if (table->lines[i].is_exit)
+            details_of_row(p, &details, table->lines[i].row);
 }
 
 static struct printer *printer_for(report_emit *emit, void *context)
@@ -479,7 +391,7 @@ void report_marks(struct marks *marks, report_emit *emit, void *context)
 
     say_marks(p, marks);
     json_marks(p, marks);
-    marks->count = 0;
+    empty_marks(marks);
 }
 
 /* ---- all of it ---- */
@@ -491,6 +403,7 @@ static void say_all(struct printer *p, const struct report_input *input, const s
 
     say_totals(p, input, &totals);
     say_table(p, table);
+    detail_lines(p, input, table, false);
     say_memory(p, input);
     site_lines(p, input, sites, false);
     say_counters(p, all);
@@ -506,6 +419,7 @@ static void json_all(struct printer *p, const struct report_input *input, const 
     json_totals(p, input, &totals);
     for (u32 i = 0; i < table->count; i++)
         json_line(p, table, &table->lines[i]);
+    detail_lines(p, input, table, true);
     json_memory(p, input, sites);
     site_lines(p, input, sites, true);
     json_counters(p, all);
@@ -528,11 +442,11 @@ void report_print(const struct report_input *input, report_emit *emit, void *con
 
     table_build(&table, input);
     if (input->sites)
-        list_sites(&sites, input->sites);
+        list_sites(&sites, input);
     say_all(p, input, &table, &sites, &all);
     json_all(p, input, &table, &sites, &all);
     if (input->marks)
-        input->marks->count = 0;
+        empty_marks(input->marks);
 }
 
 static void json_optional(struct json *json, const char *name, const char *value)

@@ -28,9 +28,10 @@ struct cache_figures {
     u64 differences, unannounced; /* comparisons that found other bytes; of them on pages that nobody wrote: DMA */
 };
 
-/* So many exit sites are printed (SPEC 8.2), and of each so many bytes. */
+/* So many exit sites are printed (SPEC 8.2), and of each so many bytes, in so many places. */
 #define REPORT_SITES 16
-#define REPORT_SITE_BYTES 64
+#define REPORT_SITE_BYTES 96
+#define REPORT_SITE_RUNS 12
 
 struct report_input {
     const struct exit_statistics *statistics; /* closed: statistics_close() */

@@ -44,8 +44,8 @@ static void print_report(const char *cause)
 {
     struct cpu *cpu = host_cpu();
     u64 tsc = now(cpu);
-    exit_site_fold(cpu);
     statistics_close(&cpu->statistics, tsc);
+    exit_site_fold(cpu);
     struct cache_figures cache = code_cache_figures(cpu);
     struct report_input input = {
         .statistics = &cpu->statistics,
@@ -80,8 +80,10 @@ static void reset(void *context)
 {
     struct cpu *cpu = host_cpu();
     exit_site_reset(cpu);
-    statistics_start(&cpu->statistics, now(cpu), cpu->timed);
+    statistics_start(&cpu->statistics, 0, cpu->timed);
+    statistics_rebase(&cpu->statistics, now(cpu)); /* the clock starts when all is zero */
     cpu->marks.count = 0;
+    phases_reset(&cpu->marks.phases);
 }
 
 /* While the guest runs a report is a snapshot that goes out line by line, one in each exit (SPEC 8.5). */
@@ -113,6 +115,8 @@ void reporting_periodic(struct cpu *cpu)
 
 static void flush_marks(void *context)
 {
+    struct cpu *cpu = host_cpu();
+    statistics_close(&cpu->statistics, now(cpu)); /* printing is no part of the call */
     console_begin();
     report_marks(&host_cpu()->marks, emit, NULL);
     console_end();
@@ -122,13 +126,9 @@ static void flush_marks(void *context)
 u64 vmx_ops[VMX_OP_KINDS];
 #endif
 
-static u64 counter(void *context, enum hypercall_counter index)
+static u64 counter_at(const struct cpu *cpu, enum hypercall_counter index, u64 tsc)
 {
-    u64 count;
-    if (vmx_ops_read((u32)index - HYPERCALL_COUNTER_COUNT, &count))
-        return count;
-    struct cpu *cpu = host_cpu();
-    struct exit_totals totals = statistics_totals(&cpu->statistics, now(cpu));
+    struct exit_totals totals = statistics_totals(&cpu->statistics, tsc);
     switch (index) {
     case HYPERCALL_EXITS:
         return totals.exits;
@@ -151,10 +151,30 @@ static u64 counter(void *context, enum hypercall_counter index)
     }
 }
 
+static u64 counter(void *context, enum hypercall_counter index)
+{
+    u64 count;
+    if (vmx_ops_read((u32)index - HYPERCALL_COUNTER_COUNT, &count))
+        return count;
+    return counter_at(host_cpu(), index, now(host_cpu()));
+}
+
+/* At one moment, so that the rows of a phase add up to what its marks say. */
+static bool measure(void *context, struct mark *new)
+{
+    struct cpu *cpu = host_cpu();
+    u64 tsc = now(cpu);
+    statistics_close(&cpu->statistics, tsc);
+    exit_site_fold(cpu);
+    for (u32 i = 0; i < HYPERCALL_COUNTER_COUNT; i++)
+        new->values[i] = counter_at(cpu, (enum hypercall_counter)i, tsc);
+    return phases_end(&cpu->marks.phases, &cpu->statistics, &new->first_row, &new->rows);
+}
+
 const struct hypercall_host *reporting_hypercalls(void)
 {
     static struct hypercall_host host = {
-        .reset = reset, .report = report, .flush_marks = flush_marks, .counter = counter};
+        .reset = reset, .report = report, .flush_marks = flush_marks, .counter = counter, .measure = measure};
     host.marks = &host_cpu()->marks;
     return &host;
 }

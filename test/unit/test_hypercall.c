@@ -11,7 +11,7 @@
 
 static struct {
     struct marks marks;
-    u32 resets, reports, flushes;
+    u32 resets, reports, flushes, room;
 } host_state;
 
 static void on_reset(void *context)
@@ -27,11 +27,22 @@ static void on_flush(void *context)
 {
     host_state.flushes++;
     host_state.marks.count = 0;
+    host_state.room = 1000;
 }
 
 static u64 on_counter(void *context, enum hypercall_counter index)
 {
     return 0x1122334400000000ull * (index == HYPERCALL_TSC_GUEST) + 100 + index;
+}
+
+static bool on_measure(void *context, struct mark *new)
+{
+    if (!host_state.room)
+        return false;
+    host_state.room--;
+    for (u32 i = 0; i < HYPERCALL_COUNTER_COUNT; i++)
+        new->values[i] = on_counter(context, (enum hypercall_counter)i);
+    return true;
 }
 
 static const struct hypercall_host host = {
@@ -40,6 +51,7 @@ static const struct hypercall_host host = {
     .report = on_report,
     .flush_marks = on_flush,
     .counter = on_counter,
+    .measure = on_measure,
 };
 
 static u64 gpr[GPR_COUNT];
@@ -59,6 +71,7 @@ static u64 call(u64 rax, u64 rbx, u64 rcx, u64 rdx)
 static int setup(void **state)
 {
     memset(&host_state, 0, sizeof(host_state));
+    host_state.room = 1000;
     return 0;
 }
 
@@ -144,6 +157,17 @@ static void full_marks_are_flushed_and_none_is_lost(void **state)
     assert_int_equal(host_state.marks.mark[0].number, 1000);
 }
 
+static void marks_are_flushed_where_phases_have_no_room(void **state)
+{
+    host_state.room = 2;
+    for (u32 i = 0; i < 3; i++)
+        assert_int_equal(call(0x45580003, i, 0, 0), 0);
+    assert_int_equal(host_state.flushes, 1);
+    assert_int_equal(host_state.marks.count, 1);
+    assert_int_equal(host_state.marks.mark[0].number, 2);
+    assert_int_equal(host_state.marks.mark[0].values[HYPERCALL_TC_HITS], 104);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup(marks_have_number_name_and_counters, setup),
         cmocka_unit_test_setup(names_are_printable, setup),
         cmocka_unit_test_setup(full_marks_are_flushed_and_none_is_lost, setup),
+        cmocka_unit_test_setup(marks_are_flushed_where_phases_have_no_room, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

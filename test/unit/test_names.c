@@ -83,11 +83,13 @@ static void test_unknown(void **state)
 
 static void test_this_machine(void **state)
 {
-    struct guard_config config = {.pm1a_control = 0x604, .pm1a_status = 0x600, .reset_port = 0xb22};
+    struct guard_config config = {.pm1a_control = 0x604, .pm1a_status = 0x600, .reset_port = 0xb22, .timer = 0x608};
 
     assert_string_equal(port_name_here(&config, 0x604), "ACPI PM1_CNT");
     assert_string_equal(port_name_here(&config, 0x601), "ACPI PM1_STS");
     assert_string_equal(port_name_here(&config, 0x602), "other");
+    assert_string_equal(port_name_here(&config, 0x60b), "ACPI timer");
+    assert_string_equal(port_name_here(&config, 0x60c), "other");
     assert_string_equal(port_name_here(&config, 0xb22), "ACPI reset");
     assert_string_equal(port_name_here(&config, 0), "DMA1");
     config.reset_port = 0xcf9;

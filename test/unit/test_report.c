@@ -11,12 +11,13 @@
 #include "lib/json.h"
 #include "lib/string.h"
 #include "vmx/report.h"
+#include "vmx/report_details.h"
 
 #include <cmocka.h>
 
 /* ---- what was printed ---- */
 
-#define LINES 200
+#define LINES 1000
 
 static struct {
     char *text[LINES];
@@ -40,7 +41,7 @@ static int clear(void **state)
     return 0;
 }
 
-/* ---- a JSON reader, strict, for one flat object with strings, numbers, booleans and lists of strings ---- */
+/* ---- a JSON reader, strict, for one flat object with strings, numbers, booleans and lists ---- */
 
 static const char *skip_string(const char *at)
 {
@@ -62,7 +63,7 @@ static const char *skip_value(const char *at)
     if (*at == '[') {
         at++;
         while (*at != ']') {
-            at = skip_string(at);
+            at = skip_value(at);
             if (*at == ',')
                 at++;
         }
@@ -139,12 +140,14 @@ static struct page_pool pool;
 static struct counters counted;
 static struct device_counts devices;
 static struct marks marks;
+static struct vm vm;
 
 /* Exits as (row, time in the guest before it, time in Exeunt). */
 static u64 run(u64 tsc, u32 row, u64 guest, u64 exeunt)
 {
     statistics_exit(&statistics, tsc, tsc + guest);
-    statistics_row(&statistics, (enum exit_row)row);
+    statistics_row(&statistics, row);
+    statistics_resolve(&statistics);
     return tsc + guest + exeunt;
 }
 
@@ -170,6 +173,7 @@ static struct report_input input_at(u64 tsc)
         .trap = "pio,apic",
         .ept = &ept,
         .pool = &pool,
+        .vm = &vm,
         .devices = &devices,
         .counters = &counted,
         .memory_owned = 3 * MIB,
@@ -177,13 +181,20 @@ static struct report_input input_at(u64 tsc)
     };
 }
 
+static char pages[40][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct page_pool for_distributions;
+
 static int setup(void **state)
 {
+    if (!statistics.pool)
+        page_pool_init(&for_distributions, pages, hpa(0), COUNT_OF(pages));
+    statistics.pool = &for_distributions;
     memset(&ept, 0, sizeof(ept));
     memset(&pool, 0, sizeof(pool));
     memset(&counted, 0, sizeof(counted));
     memset(&devices, 0, sizeof(devices));
     marks.count = 0;
+    phases_reset(&marks.phases);
     return clear(state);
 }
 
@@ -347,9 +358,12 @@ static void without_timing_counts_stay(void **state)
     for (u32 i = 0; i < 5; i++) {
         statistics_exit_untimed(&statistics);
         statistics_row(&statistics, i % 2 ? ROW_IO_IN : (enum exit_row)EXIT_REASON_RDMSR);
+        statistics_resolve(&statistics);
     }
     struct report_input input = input_at(0);
-    print_now(&input);
+    statistics_close(&statistics, 0);
+    statistics_settle(&statistics);
+    report_print(&input, collect, NULL);
     assert_int_equal(integer(json_line("summary", 0), "exits"), 5);
     assert_null(value_of(json_line("summary", 0), "tsc_total"));
     assert_true(string_is(json_line("exit", 0), "name", "RDMSR")); /* by count */
@@ -377,12 +391,17 @@ static void cpus_are_added(void **state)
     u64 tsc = some_exits();
     static struct exit_statistics sum;
     statistics_close(&statistics, tsc);
-    sum = statistics;
+    sum.pool = &for_distributions;
+    statistics_start(&sum, tsc, true);
+    statistics_merge(&sum, &statistics);
     statistics_merge(&sum, &statistics);
     struct exit_totals one = statistics_totals(&statistics, tsc), two = statistics_totals(&sum, tsc);
     assert_int_equal(two.exits, 2 * one.exits);
     assert_int_equal(two.tsc_total, 2 * one.tsc_total);
     assert_int_equal(two.tsc_guest + two.tsc_exeunt, two.tsc_total);
+    assert_true(tally_is_spread(&statistics.rows[ROW_IO_OUT]));
+    u64 key = row_key(ROW_IO_OUT);
+    assert_int_equal(statistics_account(&sum, key)->count, 2 * statistics_account(&statistics, key)->count);
 }
 
 static void memory_and_cache(void **state)
@@ -413,12 +432,189 @@ static void memory_and_cache(void **state)
     assert_int_equal(integer(json_line("cache", 0), "pages_demoted"), 2);
 }
 
+/* ---- details ---- */
+
+static u64 run_detail(u64 tsc, u64 key, u64 guest, u64 exeunt)
+{
+    if (statistics.timed)
+        statistics_exit(&statistics, tsc, tsc + guest);
+    else
+        statistics_exit_untimed(&statistics);
+    statistics_row(&statistics, key_row(key));
+    statistics_detail(&statistics, key);
+    statistics_resolve(&statistics);
+    return tsc + guest + exeunt;
+}
+
+static void print_settled(struct report_input *input)
+{
+    statistics_close(&statistics, input->tsc);
+    statistics_settle(&statistics);
+    report_print(input, collect, NULL);
+}
+
+/* The lines of one row add up to it; returns how many there are. */
+static u32 assert_details_add_up(const char *row_line)
+{
+    char row[40];
+    u64 count = 0, sum = 0;
+    u32 lines = 0;
+    sscanf(value_of(row_line, "name"), "\"%39[^\"]", row);
+    for (u32 i = 0; i < out.count; i++) {
+        const char *line = out.text[i];
+        if (!out.json[i] || !strstr(line, "\"detail\"") || !string_is(line, "row", row))
+            continue;
+        lines++;
+        count += integer(line, "count");
+        sum += integer(line, "sum");
+        assert_int_equal(value_of(line, "sum") != NULL, statistics.timed);
+    }
+    if (lines) {
+        assert_int_equal(count, integer(row_line, "count"));
+        assert_int_equal(sum, integer(row_line, "sum"));
+    }
+    return lines;
+}
+
+static void each_detail_has_place_and_name(void **state)
+{
+    static const struct {
+        u64 key;
+        const char *row, *where, *name, *said;
+        u64 size;
+    } expected[] = {
+        {.row = "IO_IN", .where = "0x3fd", .name = "COM1", .size = 1, .said = "IO_IN 0x3fd COM1, 1 byte"},
+        {.row = "IO_OUT",
+         .where = "0xcf8",
+         .name = "PCI address",
+         .size = 4,
+         .said = "IO_OUT 0xcf8 PCI address, 4 bytes"},
+        {.row = "IO_OUT", .where = "", .name = "several ports", .said = "IO_OUT several ports"},
+        {.row = "IO_OUT",
+         .where = "0x608",
+         .name = "ACPI timer",
+         .size = 2,
+         .said = "IO_OUT 0x608 ACPI timer, 2 bytes"},
+        {.row = "IO_IN", .where = "0x1234", .name = "", .size = 4, .said = "IO_IN 0x1234, 4 bytes"},
+        {.row = "APIC_ACCESS", .where = "0xb0", .name = "EOI", .said = "APIC_ACCESS 0xb0 EOI"},
+        {.row = "APIC_ACCESS", .where = "", .name = "several registers", .said = "APIC_ACCESS several registers"},
+        {.row = "X2APIC_WRITE", .where = "0x830", .name = "ICR_LOW", .said = "X2APIC_WRITE 0x830 ICR_LOW"},
+        {.row = "RDMSR", .where = "0x1b", .name = "APIC_BASE", .said = "RDMSR 0x1b APIC_BASE"},
+        {.row = "WRMSR", .where = "0x12345678", .name = "", .said = "WRMSR 0x12345678"},
+        {.row = "CPUID", .where = "0x80000002", .name = "brand", .said = "CPUID 0x80000002 brand"},
+        {.row = "CR_ACCESS", .where = "0x4", .name = "MOV to CR4", .said = "CR_ACCESS 0x4 MOV to CR4"},
+        {.row = "CR_ACCESS", .where = "0x0", .name = "CLTS", .said = "CR_ACCESS 0x0 CLTS"},
+        {.row = "MOV_DR", .where = "0x7", .name = "DR7", .said = "MOV_DR 0x7 DR7"},
+        {.row = "VMCALL", .where = "0x45580003", .name = "mark", .said = "VMCALL 0x45580003 mark"},
+        {.row = "MMIO", .where = "0xfed00000", .name = "HPET", .said = "MMIO 0xfed00000 HPET"},
+        {.row = "EPT_VIOLATION",
+         .where = "",
+         .name = "device memory, first touch",
+         .said = "EPT_VIOLATION device memory, first touch"},
+        {.row = "EPT_VIOLATION",
+         .where = "",
+         .name = "large page, executed",
+         .said = "EPT_VIOLATION large page, executed"},
+        {.row = "OWN_REGION", .where = "", .name = "write", .said = "OWN_REGION write"},
+    };
+    const u64 keys[] = {
+        detail_key_of_io(0x3fd0008),
+        detail_key_of_io(0xcf80003),
+        detail_key(ROW_IO_OUT, DETAIL_SEVERAL),
+        detail_key_of_io(0x6080031), /* its REP bits are nothing to a key */
+        detail_key_of_io(0x1234000b),
+        detail_key_of_register(0xfee000b4),
+        detail_key(EXIT_REASON_APIC_ACCESS, DETAIL_SEVERAL),
+        detail_key(ROW_X2APIC_WRITE, 0x830),
+        detail_key(EXIT_REASON_RDMSR, 0x1b),
+        detail_key(EXIT_REASON_WRMSR, 0x12345678),
+        detail_key(EXIT_REASON_CPUID, 0x80000002),
+        detail_key_of_cr(0x304),
+        detail_key_of_cr(0x20),
+        detail_key_of_dr(0x317),
+        detail_key(EXIT_REASON_VMCALL, HYPERCALL_MARK),
+        detail_key_of_violation(EPT_CLASS_TRAPPED, false, 0xfed000f0, 0x181),
+        detail_key_of_violation(EPT_CLASS_DEVICE, false, 0xfd000000, 0x181),
+        detail_key_of_violation(EPT_CLASS_RAM, false, 0x1000, 0x19c),
+        detail_key_of_violation(EPT_CLASS_OWN, false, 0x1000, 0x182),
+    };
+    vm.guards.config.timer = 0x608;
+    statistics_start(&statistics, 10, true);
+    u64 tsc = 10;
+    for (u32 i = 0; i < COUNT_OF(keys); i++)
+        tsc = run_detail(tsc, keys[i], 5, 100 + i);
+    struct report_input input = input_at(tsc);
+    print_settled(&input);
+    for (u32 i = 0; i < COUNT_OF(expected); i++) {
+        const char *found = NULL;
+        char words[100];
+        for (u32 n = 0; json_line("detail", n); n++)
+            if (string_is(json_line("detail", n), "name", expected[i].name) &&
+                string_is(json_line("detail", n), "row", expected[i].row) &&
+                string_is(json_line("detail", n), "where", expected[i].where))
+                found = json_line("detail", n);
+        if (!found)
+            fail_msg("no detail of %s %s", expected[i].row, expected[i].where);
+        assert_int_equal(integer(found, "size"), expected[i].size);
+        assert_int_equal(integer(found, "count"), 1);
+        assert_int_equal(integer(found, "sum"), 100 + i);
+        snprintf(words, sizeof(words), "1 %u %s", 100 + i, expected[i].said);
+        if (!table_has(words))
+            fail_msg("not in the table: %s", words);
+    }
+    for (u32 i = 0; json_line("exit", i); i++)
+        assert_true(assert_details_add_up(json_line("exit", i)) > 0);
+}
+
+/* Whatever fits and whatever does not, with and without times. */
+static void details_add_up_to_their_rows(void **state)
+{
+    u64 random = 88172645463325252ull;
+    for (u32 round = 0; round < 20; round++) {
+        u64 tsc = 1000;
+        statistics_start(&statistics, tsc, round % 2);
+        for (u32 i = 0; i < 3000; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            u32 kinds = 1 + (round * 7) % 100;
+            u64 key = random % 5 == 0   ? detail_key_of_io(random >> 30)
+                      : random % 5 == 1 ? detail_key(EXIT_REASON_CPUID, (random >> 40) % kinds)
+                      : random % 5 == 2 ? detail_key((u32)(random >> 20) % ROW_EXEUNT, (random >> 40) % kinds)
+                      : random % 5 == 3 ? row_key((u32)(random >> 20) % ROW_EXEUNT)
+                                        : detail_key_of_register(random >> 20);
+            if (!strcmp(exit_row_name(key_row(key)), "UNKNOWN")) /* several rows have that name */
+                key = row_key(EXIT_REASON_HLT);
+            tsc = run_detail(tsc, key, random % 100, random >> 50);
+        }
+        struct report_input input = input_at(tsc);
+        clear(NULL);
+        print_settled(&input);
+        u64 exits = 0;
+        for (u32 i = 0; i < out.count; i++)
+            if (out.json[i] && strstr(out.text[i], "\"exit\"")) {
+                assert_true(assert_details_add_up(out.text[i]) <= DETAILS_OF_ROW + 1);
+                exits += integer(out.text[i], "count");
+            }
+        assert_int_equal(exits, 3000);
+        assert_int_equal(integer(json_line("summary", 0), "exits"), 3000);
+        assert_null(json_line("detail", DETAILS_PRINTED + ROW_COUNT));
+    }
+}
+
+static void rows_of_which_no_more_is_known_have_no_details(void **state)
+{
+    struct report_input input = input_at(some_exits());
+    print_settled(&input);
+    assert_null(json_line("detail", 0));
+}
+
 /* ---- exit sites ---- */
 
 static struct sites sites;
-static struct vm vm;
 
 static const u8 site_code[] = {0xec, 0x0f, 0xa2}, mov_dr_code[] = {0x0f, 0x23, 0xf8};
+
+static const struct tc_page site_page[2] = {{.rip = 0x7c00, .gpa = {0x7c00}}, {.rip = 0x401080, .gpa = {0x33080}}};
+static const struct tc_run site_run = {0, 0xc00, 3}, long_run = {0, 0, TC_SOURCE_MAX};
 
 static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
 {
@@ -436,6 +632,12 @@ static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
         .code_size = CODE_64,
         .source = site_code,
         .source_length = 3,
+        .at = site_page,
+        .run = &site_run,
+        .runs = 1,
+        .exits = 5,
+        .behind = 1,
+        .time = hits * 3,
     };
     return &sites.tc.table[slot];
 }
@@ -447,7 +649,6 @@ static struct report_input input_with_sites(void)
     memset(&vm, 0, sizeof(vm));
     vm.policy.apic_base = 0xfee00000;
     input.sites = &sites;
-    input.vm = &vm;
     input.engine = "cluster";
     return input;
 }
@@ -464,9 +665,10 @@ static void assert_site_in_table(const char *line)
     *stopper = *bytes = '\0';
     sscanf(value_of(line, "stopper"), "\"%23[^\"]", stopper);
     sscanf(value_of(line, "bytes"), "\"%159[^\"]", bytes);
-    snprintf(words, sizeof(words), "%s %s %s/%s %s %s %s, code (%s bits) %.32s, translated: %s; %s %s",
-             number(line, "count"), number(line, "avoided"), number(line, "exiting"), number(line, "length"), rip, exit,
-             where, number(line, "bits"), bytes, translated_text, why, stopper);
+    snprintf(words, sizeof(words), "%s %s %s %s/%s %s %s %s, code (%s bits) %.32s, translated: %s; %s %s",
+             number(line, "count"), number(line, "avoided"), value_of(line, "sum") ? number(line, "sum") : "-",
+             number(line, "exiting"), number(line, "length"), rip, exit, where, number(line, "bits"), bytes,
+             translated_text, why, stopper);
     if (!table_has(words))
         fail_msg("not in the table: %s", words);
 }
@@ -490,6 +692,7 @@ static void each_site_is_in_table_and_json(void **state)
     sites.tc.table[403] = (struct translation){
         .rip = 0x3000,
         .hits = 10,
+        .time = 3,
         .reason = EXIT_REASON_RDMSR, /* vmx/answers.h */
         .expect = 0x1bull << 32,
         .expect_mask = ~0xffffffffull,
@@ -507,6 +710,8 @@ static void each_site_is_in_table_and_json(void **state)
         .source_length = 3,
         .source = mov_dr_code,
     };
+    input.tsc = run(input.tsc, EXIT_REASON_MOV_DR, 1,
+                    10); /* the average stands for the time of what is not translated */
     print_now(&input);
     static const struct {
         const char *rip, *exit, *where, *why, *stopper, *bytes;
@@ -537,6 +742,57 @@ static void each_site_is_in_table_and_json(void **state)
     assert_null(json_line("site", COUNT_OF(expected)));
 }
 
+/* SPEC 8.2: where the code is, which of it exits. */
+static void a_site_in_several_places(void **state)
+{
+    struct report_input input = input_with_sites();
+    static const struct tc_run runs[] = {{0, 0xc00, 2}, {0, 0xc02, 3}, {1, 0x84, 4}, {0, 0xc00, 3}};
+    static const u8 code[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    struct translation *site = translated(1, 0x10007c02, 9, 0);
+    site->rip_offset = 0x7c02;
+    site->run = runs;
+    site->runs = 4;
+    site->source = code;
+    site->source_length = sizeof(code);
+    site->exits = 1ull << 63 | 6;
+    print_now(&input);
+    const char *line = json_line("site", 0);
+    assert_true(string_is(line, "bytes", "0102030405060708090a0b0c"));
+    assert_non_null(strstr(line, ",\"runs\":[[\"0x10007c00\",5],[\"0x10401084\",4],[\"0x10007c00\",3]],"));
+    assert_non_null(strstr(line, ",\"behind\":1,\"exits\":[1,2,63],"));
+    assert_int_equal(integer(line, "sum"), 27);
+}
+
+/* As much as is possible of all: the line fits, and the code ends with the last run that is there. */
+static void a_site_in_very_many_places(void **state)
+{
+    struct report_input input = input_with_sites();
+    static struct tc_run runs[TC_RUNS];
+    static const u8 code[TC_SOURCE_MAX];
+    for (u32 length = 2; length < 11; length++) {
+        for (u32 i = 0; i < TC_RUNS; i++)
+            runs[i] = (struct tc_run){(u8)(i % 2), (u16)(i * 16), (u16)length};
+        struct translation *site = translated(1, ~0ull - 5, ~0ull, ~0ull);
+        site->run = runs;
+        site->runs = TC_RUNS;
+        site->source = code;
+        site->exits = ~0ull;
+        site->time = ~0ull;
+        site->why = WHY_INSTRUCTION;
+        site->stopper = OP_CPUID;
+        clear(NULL);
+        report_print(&input, collect, NULL);
+        const char *line = json_line("site", 0), *places = value_of(line, "runs");
+        u64 bytes = strspn(value_of(line, "bytes") + 1, "0"), in_runs = 0;
+        assert_null(value_of(line, "error"));
+        for (; *places != ']' || places[1] != ']'; places++)
+            if (*places == ',' && places[1] != '[')
+                in_runs += strtoull(places + 1, NULL, 10);
+        assert_int_equal(bytes, 2 * in_runs);
+        assert_true(in_runs == REPORT_SITE_BYTES || in_runs == (u64)REPORT_SITE_RUNS * length);
+    }
+}
+
 static void the_most_used_sites_are_printed(void **state)
 {
     struct report_input input = input_with_sites();
@@ -547,7 +803,9 @@ static void the_most_used_sites_are_printed(void **state)
     static const u8 long_source[TC_SOURCE_MAX];
     sites.tc.table[9].source = long_source;
     sites.tc.table[9].source_length = TC_SOURCE_MAX;
+    sites.tc.table[9].run = &long_run;
     sites.tc.table[9].hits = ~0ull;
+    sites.tc.table[9].time = ~0ull;
     print_now(&input);
     u64 before = ~0ull;
     for (u32 i = 0; i < REPORT_SITES; i++) {
@@ -650,6 +908,86 @@ static void marks_are_printed_once(void **state)
     assert_null(json_line("mark", 0));
 }
 
+/* As vmx/reporting.c does it. */
+static bool end_phase(u64 tsc, u32 number)
+{
+    struct mark *mark = &marks.mark[marks.count];
+    statistics_close(&statistics, tsc);
+    statistics_settle(&statistics);
+    struct exit_totals totals = statistics_totals(&statistics, tsc);
+    *mark = (struct mark){.number = number};
+    mark->values[HYPERCALL_EXITS] = totals.exits;
+    mark->values[HYPERCALL_AVOIDED] = totals.avoided;
+    mark->values[HYPERCALL_TSC_GUEST] = totals.tsc_guest;
+    mark->values[HYPERCALL_TSC_EXEUNT] = totals.tsc_exeunt;
+    if (!phases_end(&marks.phases, &statistics, &mark->first_row, &mark->rows))
+        return false;
+    marks.count++;
+    return true;
+}
+
+static void each_mark_has_the_rows_of_its_phase(void **state)
+{
+    for (u32 timed = 0; timed < 2; timed++) {
+        u64 tsc = 1000;
+        statistics_start(&statistics, tsc, timed);
+        phases_reset(&marks.phases);
+        clear(NULL);
+        for (u32 phase = 0; phase < 8; phase++) {
+            for (u32 i = 0; i < phase * 5; i++)
+                tsc = run_detail(tsc, row_key(phase % 2 ? ROW_IO_IN : EXIT_REASON_HLT), 3, 40 + i);
+            statistics.avoided[ROW_IO_OUT] += phase; /* in clusters only */
+            assert_true(end_phase(tsc, phase + 100));
+        }
+        struct report_input input = input_at(tsc);
+        report_print(&input, collect, NULL);
+        assert_int_equal(marks.count, 0);
+        assert_int_equal(marks.phases.used, 0);
+        u64 totals[3] = {0}, rows[3] = {0};
+        const char *before = NULL;
+        for (u32 i = 0; i < out.count; i++) {
+            const char *line = out.text[i];
+            if (!out.json[i])
+                continue;
+            if (string_is(line, "type", "mark")) {
+                assert_true(!before || rows[0] == totals[0]);
+                before = line;
+                totals[0] = integer(line, "exits");
+                totals[1] = integer(line, "tsc_vmm") + integer(line, "tsc_guest");
+                totals[2] = integer(line, "avoided");
+            } else if (string_is(line, "type", "phase_row")) {
+                assert_non_null(before);
+                assert_string_equal(number(line, "mark"), number(before, "number"));
+                bool own = string_is(line, "name", "TIMEINGUEST") || string_is(line, "name", "EXEUNT");
+                rows[0] += own ? 0 : integer(line, "count");
+                rows[1] += integer(line, "sum");
+                rows[2] += integer(line, "avoided");
+                assert_int_equal(value_of(line, "sum") != NULL, timed);
+            }
+        }
+        assert_memory_equal(rows, totals, sizeof(rows)); /* of all phases */
+        assert_int_equal(rows[0], 5 * 28);
+        assert_int_equal(rows[2], 28);
+    }
+}
+
+static void a_phase_without_room_changes_nothing(void **state)
+{
+    u64 tsc = some_exits();
+    while (end_phase(tsc, 1))
+        for (u32 row = 0; row < 20; row++)
+            tsc = run_detail(tsc, row_key(row), 1, 1);
+    u32 used = marks.phases.used;
+    struct row_figures before[COUNT_OF(marks.phases.before)];
+    memcpy(before, marks.phases.before, sizeof(before));
+    assert_false(end_phase(tsc, 1));
+    assert_int_equal(marks.phases.used, used);
+    assert_memory_equal(before, marks.phases.before, sizeof(before));
+    marks.phases.used = marks.count = 0;
+    assert_true(end_phase(tsc, 1));
+    assert_true(marks.mark[0].rows >= 20 && marks.mark[0].first_row == 0);
+}
+
 static void the_boot_line(void **state)
 {
     static const char *const features[] = {"EPT", "VPID"};
@@ -718,12 +1056,19 @@ int main(void)
         TEST(no_exit_at_all),
         TEST(cpus_are_added),
         TEST(memory_and_cache),
+        TEST(each_detail_has_place_and_name),
+        TEST(details_add_up_to_their_rows),
+        TEST(rows_of_which_no_more_is_known_have_no_details),
         TEST(each_site_is_in_table_and_json),
+        TEST(a_site_in_several_places),
+        TEST(a_site_in_very_many_places),
         TEST(the_most_used_sites_are_printed),
         TEST(the_translations_as_a_whole),
         TEST(counters_of_all_rooms_are_one_list),
         TEST(all_counters_fit_one_line),
         TEST(marks_are_printed_once),
+        TEST(each_mark_has_the_rows_of_its_phase),
+        TEST(a_phase_without_room_changes_nothing),
         TEST(the_boot_line),
         TEST(each_exit_has_its_row),
     };

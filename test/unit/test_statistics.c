@@ -16,19 +16,27 @@ static void assert_decimal(struct decimal value, const char *expected)
     assert_string_equal(text, expected);
 }
 
-static struct tally tally_of(const u64 *values, u32 count)
+static struct tally tally_in(u64 bucket[TALLY_BUCKETS], const u64 *values, u32 count)
 {
-    struct tally t;
+    struct tally t = {.bucket = bucket};
     tally_reset(&t);
     for (u32 i = 0; i < count; i++)
         tally_add(&t, values[i]);
     return t;
 }
 
+static struct tally tally_of(const u64 *values, u32 count)
+{
+    static u64 bucket[TALLY_BUCKETS];
+    return tally_in(bucket, values, count);
+}
+
 static void an_empty_series(void **state)
 {
-    struct tally t;
+    struct tally t = {.bucket = NULL};
     tally_reset(&t);
+    assert_false(tally_is_spread(&t));
+    assert_int_equal(tally_percentile(&t, 50), 0);
     assert_decimal(tally_average(&t), "0.0000");
     assert_decimal(tally_deviation(&t), "0.0000");
     assert_decimal(decimal_percent(7, 0), "0.00");
@@ -141,22 +149,98 @@ static void agrees_with_floating_point(void **state)
 static void merging_is_adding_all(void **state)
 {
     const u64 values[] = {5, 1, 9, 12, 3, 3};
-    struct tally whole = tally_of(values, 6), left = tally_of(values, 2), right = tally_of(values + 2, 4), empty;
-    tally_reset(&empty);
+    static u64 bucket[4][TALLY_BUCKETS];
+    struct tally whole = tally_in(bucket[0], values, 6), left = tally_in(bucket[1], values, 2),
+                 right = tally_in(bucket[2], values + 2, 4), empty = tally_in(bucket[3], NULL, 0);
     tally_merge(&left, &right);
     tally_merge(&left, &empty);
-    assert_memory_equal(&left, &whole, sizeof(whole));
+    assert_memory_equal(&left, &whole, offsetof(struct tally, bucket));
+    assert_memory_equal(bucket[1], bucket[0], sizeof(bucket[0]));
     tally_merge(&empty, &whole);
-    assert_memory_equal(&empty, &whole, sizeof(whole));
+    assert_memory_equal(&empty, &whole, offsetof(struct tally, bucket));
+    assert_memory_equal(bucket[3], bucket[0], sizeof(bucket[0]));
+    struct tally without = {.min = ~0ull};
+    tally_merge(&without, &whole);
+    assert_false(tally_is_spread(&without));
+    assert_int_equal(without.count, 6);
+}
+
+/* ---- distributions ---- */
+
+/* What docs/REPORT.md promises of each value that stands for a percentile. */
+static bool is_near_enough(u64 true_one, u64 printed)
+{
+    return printed >= true_one && (printed - true_one <= true_one / 4 || printed == true_one + 1);
+}
+
+static void each_value_has_a_bucket_that_is_narrow(void **state)
+{
+    u32 before = 0;
+    for (u32 top = 0; top < 64; top++)
+        for (u64 at = 0; at < 64; at++) {
+            u64 value = (1ull << top) + (top > 6 ? at << (top - 6) : at % (1ull << top));
+            if (top < 6 && at >= 1ull << top)
+                continue;
+            u64 two[] = {value, ~0ull};
+            struct tally t = tally_of(two, 2);
+            assert_true(tally_bucket(value) >= before && tally_bucket(value) < TALLY_BUCKETS);
+            assert_true(is_near_enough(value, tally_percentile(&t, 50)));
+            before = tally_bucket(value);
+        }
+    assert_int_equal(tally_bucket(0), tally_bucket(1));
+    assert_int_equal(tally_bucket(~0ull), TALLY_BUCKETS - 1);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    u64 x = *(const u64 *)a, y = *(const u64 *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The nearest rank among the sorted values, computed without buckets. */
+static void percentiles_are_those_of_the_sorted_values(void **state)
+{
+    static u64 values[5000];
+    u64 random = 0x2545f4914f6cdd1dull;
+    for (u32 round = 0; round < 400; round++) {
+        u32 count = 1 + (u32)(random % (round < 200 ? 20 : 5000));
+        for (u32 i = 0; i < count; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            values[i] = random >> (random % 64 > 40 ? 20 + round % 44 : 63 - round % 60);
+        }
+        struct tally t = tally_of(values, count);
+        qsort(values, count, sizeof(values[0]), by_size);
+        assert_true(tally_is_spread(&t));
+        for (u32 percent = 1; percent <= 100; percent++) {
+            u64 printed = tally_percentile(&t, percent), wanted = values[(count * percent + 99) / 100 - 1];
+            assert_true(is_near_enough(wanted, printed) && printed <= values[count - 1]);
+        }
+    }
+}
+
+static void shared_buckets_say_nothing(void **state)
+{
+    static u64 bucket[TALLY_BUCKETS];
+    const u64 values[] = {1, 2, 3};
+    struct tally one = tally_in(bucket, values, 3), other = {.bucket = bucket};
+    tally_add(&other, 5);
+    assert_false(tally_is_spread(&one) || tally_is_spread(&other));
+    assert_int_equal(tally_percentile(&one, 50), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_series),       cmocka_unit_test(rows_of_the_powerpc_tables),
-        cmocka_unit_test(known_spreads),         cmocka_unit_test(rounds_half_up),
-        cmocka_unit_test(huge_values),           cmocka_unit_test(agrees_with_floating_point),
+        cmocka_unit_test(an_empty_series),
+        cmocka_unit_test(rows_of_the_powerpc_tables),
+        cmocka_unit_test(known_spreads),
+        cmocka_unit_test(rounds_half_up),
+        cmocka_unit_test(huge_values),
+        cmocka_unit_test(agrees_with_floating_point),
         cmocka_unit_test(merging_is_adding_all),
+        cmocka_unit_test(each_value_has_a_bucket_that_is_narrow),
+        cmocka_unit_test(percentiles_are_those_of_the_sorted_values),
+        cmocka_unit_test(shared_buckets_say_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
