@@ -53,6 +53,7 @@ struct tc_entry {
 
 struct tc_counts {
     u64 misses, entries;
+    u64 performed; /* hits that took the interpreter all the same */
 };
 
 struct tc_seen {
