@@ -124,6 +124,7 @@ struct translations {
     u8 *code;             /* to write */
     const u8 *executable; /* the same memory, to execute */
     u32 next;             /* in the ring */
+    u32 top;              /* from here on nothing was ever written */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
