@@ -73,7 +73,7 @@ bool translation_compare(struct translations *t, struct translation *translation
 static struct translation *piece_in(struct translations *t, u32 from, u32 to)
 {
     struct translation *found = NULL;
-    for (u32 i = 0; i < TRANSLATIONS; i++) {
+    for (u32 i = 0; i < TRANSLATIONS && from < t->top; i++) {
         struct translation *one = &t->table[i];
         if (one->piece_size && one->piece < to && from < one->piece + one->piece_size &&
             (!found || one->piece < found->piece))
@@ -249,6 +249,7 @@ struct translation *translations_publish(struct translations *t, const struct tr
         return NULL;
     }
     t->next += (u32)align_up(size, 64);
+    t->top = (u32)max_u64(t->top, t->next);
     t->counts.made++;
     return place;
 }

@@ -131,6 +131,7 @@ struct translations {
     u8 *code;                /* to write */
     const u8 *executable;    /* the same memory, to execute */
     u32 next;                /* in the ring */
+    u32 top;                 /* from here on nothing was ever written */
     u64 serial;              /* the last one given */
     struct account **served; /* what the exit in progress is put down to; NULL: nobody counts */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */

@@ -3,6 +3,9 @@
  * engine=decode: an instruction that exits again is not fetched and decoded again. It is found by where its bytes are
  * in guest-physical memory and by the code size, which is all that its meaning hangs on; where RIP leads to is walked
  * each time (ept/walk_memo.h), and that the bytes are the same is cache/coherence.h's matter.
+ *
+ * emul_step_cached() itself is the straight way of a hit: it calls nothing, so that it has no registers to save. Each
+ * way that leaves it is a tail call.
  */
 #include "emul/cached.h"
 
@@ -10,55 +13,75 @@
 #include "emul/quick_run.h"
 #include "emul/remember.h"
 
-static inline bool find_code(struct vcpu *v, enum code_size code_size, struct place_of_code *place)
+__attribute__((noinline)) enum emul_status cached_perform(struct vcpu *v, const struct insn *known, struct insn *insn)
 {
-    struct access_piece piece;
-    if (code_size == CODE_64 && access_recall(v, gva(v->rip), ACCESS_FETCH, &piece))
-        return place_from(&piece, place);
-    return remember_walk(v, code_size, 0, place);
-}
-
-/* quick_runs(): RIP is all that completing takes. */
-static inline void retire_quickly(struct vcpu *v, const struct insn *insn)
-{
-    v->rip += insn->length;
-    v->dirty |= PART_RIP;
-}
-
-static __attribute__((noinline)) enum emul_status perform_known(struct vcpu *v, const struct insn *known,
-                                                                struct insn *insn)
-{
-    enum emul_status status = emul_perform(v, known);
+    v->tcache->counts.performed++;
+    enum emul_status status = perform(v, known);
     if (status != EMUL_DONE)
         *insn = *known;
     return status;
 }
 
+static __attribute__((noinline)) enum emul_status use_with_care(struct vcpu *v, const struct emul_expect *expect,
+                                                                struct insn *insn, u64 *hits, struct tc_entry *entry)
+{
+    const struct insn *known = (const struct insn *)entry->work;
+    if (!is_expected(v, expect, known)) /* what is in memory decides */
+        return remember_step(v, expect, place_of_entry(entry), insn);
+    ++*hits;
+    v->tcache->fruitless = 0;
+    return cached_perform(v, known, insn);
+}
+
+/* The entry is for this instruction of the kernel, and holds. */
+QUICK enum emul_status use(struct vcpu *v, const struct emul_expect *expect, struct insn *insn, u64 *hits,
+                           struct tc_entry *entry)
+{
+    quick_run *run = entry->run;
+    if (!run || expect->kind != EXPECT_MEMORY || !quick_runs(v))
+        return use_with_care(v, expect, insn, hits, entry);
+    ++*hits;
+    v->tcache->fruitless = 0;
+    return run(v, (const struct insn *)entry->work, insn);
+}
+
+static __attribute__((noinline)) enum emul_status use_checked(struct vcpu *v, const struct emul_expect *expect,
+                                                              struct insn *insn, u64 *hits, struct tc_entry *entry)
+{
+    struct place_of_code place = place_of_entry(entry);
+    if (!remember_check(v, entry))
+        return remember_step(v, expect, place, insn);
+    return use(v, expect, insn, hits, entry);
+}
+
+/* Any code, wherever it is. */
+static __attribute__((noinline)) enum emul_status step_by_walk(struct vcpu *v, const struct emul_expect *expect,
+                                                               struct insn *insn, u64 *hits)
+{
+    struct place_of_code place;
+    enum code_size code_size = step_code_size(v);
+    walk_memo_begin(v, &v->vm->ept);
+    if (!remember_walk(v, code_size, 0, &place))
+        return remember_step(v, expect, (struct place_of_code){.ptr = NULL}, insn);
+    struct tc_entry *entry = tc_find(v->tcache, place.at, code_size);
+    if (!entry || (tc_must_check(v->tcache, entry, access_cpl(v) == 3) && !remember_check(v, entry)))
+        return remember_step(v, expect, place, insn);
+    return use_with_care(v, expect, insn, hits, entry);
+}
+
 enum emul_status emul_step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn, u64 *hits)
 {
-    struct place_of_code place = {.ptr = NULL};
-    struct tcache *tc = v->tcache;
-    access_need(v, EMUL_STEP_PARTS);
-    walk_memo_begin(v, &v->vm->ept);
-    enum code_size code_size = step_code_size(v);
-    if (!find_code(v, code_size, &place)) {
-        place.ptr = NULL;
-        return remember_step(v, expect, place, insn);
-    }
-    struct tc_entry *entry = tc_find(tc, place.at, code_size);
-    if (!entry || (tc_must_check(tc, entry, access_cpl(v) == 3) && !remember_check(v, entry)))
-        return remember_step(v, expect, place, insn);
-    const struct insn *known = (const struct insn *)entry->work;
-    quick_run *run = entry->run;
-    if (run && expect->kind == EXPECT_MEMORY && quick_runs(v) && run(v, known)) {
-        retire_quickly(v, known);
-        ++*hits;
-        tc->fruitless = 0;
-        return EMUL_DONE;
-    }
-    if (!is_expected(v, expect, known))
-        return remember_step(v, expect, place, insn); /* what is in memory decides */
-    ++*hits;
-    tc->fruitless = 0;
-    return perform_known(v, known, insn);
+    if (!quick_supervisor(v) || !walk_memo_holds(v, &v->vm->ept))
+        return step_by_walk(v, expect, insn, hits);
+    const struct walk_memo_line *line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
+    if (!line || line->class != EPT_CLASS_RAM)
+        return step_by_walk(v, expect, insn, hits);
+    u64 within = v->rip & ~PAGE_MASK;
+    gpa_t at = gpa(line->page + within);
+    struct tc_entry *entry = tc_find(v->tcache, at, CODE_64);
+    if (!entry)
+        return remember_step(v, expect, (struct place_of_code){at, line->ptr + within}, insn);
+    if (tc_must_check(v->tcache, entry, false))
+        return use_checked(v, expect, insn, hits, entry);
+    return use(v, expect, insn, hits, entry);
 }

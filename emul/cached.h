@@ -8,6 +8,7 @@
 /*
  * Does what emul_step() does, to the last bit, by what v->tcache remembers. *insn is set unless EMUL_DONE is returned,
  * and then it may be. *hits is counted up when the work was found.
+ * EMUL_STEP_PARTS are there.
  */
 enum emul_status emul_step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn, u64 *hits);
 

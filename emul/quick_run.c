@@ -8,15 +8,6 @@
 #include "emul/device_apic.h"
 #include "emul/quick.h"
 
-#define DR7_GENERAL_DETECT BIT(13) /* MOV DR is #DB */
-
-bool quick_runs(const struct vcpu *v)
-{
-    u64 flags = v->rflags & (RFLAGS_AC | RFLAGS_RF | RFLAGS_TF);
-    u64 armed = v->dr7 & (WATCH_ENABLES | DR7_GENERAL_DETECT);
-    return !(flags | armed | (v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)));
-}
-
 /* What device_apic_page_read() and _write() perform as the access itself: reads inside the low four bytes, and writes.
  */
 QUICK bool lapic_form(u64 within, u32 size, enum access_kind kind)
@@ -24,21 +15,26 @@ QUICK bool lapic_form(u64 within, u32 size, enum access_kind kind)
     return kind == ACCESS_READ ? (within & 15) + size <= 4 : size == 4 && device_apic_is_plain(within);
 }
 
+QUICK bool page_form(const struct vcpu *v, const struct walk_memo_line *line, u64 within, u32 size,
+                     enum access_kind kind)
+{
+    if (within + size > PAGE_SIZE)
+        return false;
+    return kind == ACCESS_READ || line->class != EPT_CLASS_RAM || !v->vm->ept.counts.read_only_pages;
+}
+
 /*
  * Where the memory operand can be touched: RAM, passed-through, or trapped where performing it is nothing but the
  * access itself. NULL: none of these.
  */
-QUICK void *reach(struct vcpu *v, const struct insn *insn, u32 size, enum access_kind kind, bool *lapic)
+QUICK void *reach(struct vcpu *v, u64 linear, u32 cpl, u32 size, enum access_kind kind, bool *lapic)
 {
-    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
-    u64 linear = operand_address_of(&in), within = linear & ~PAGE_MASK;
-    const struct walk_memo_line *line = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
-    if (!line || within + size > PAGE_SIZE || !line->touch)
+    u64 within = linear & ~PAGE_MASK;
+    const struct walk_memo_line *line = walk_memo_find(v, linear, walk_access_of(kind), cpl);
+    if (!line || !line->touch)
         return NULL;
     *lapic = line->lapic;
-    if (line->lapic && !lapic_form(within, size, kind))
-        return NULL;
-    if (kind != ACCESS_READ && line->class == EPT_CLASS_RAM && v->vm->ept.counts.read_only_pages)
+    if (!(line->lapic ? lapic_form(within, size, kind) : page_form(v, line, within, size, kind)))
         return NULL;
     return line->touch + within;
 }
@@ -46,26 +42,10 @@ QUICK void *reach(struct vcpu *v, const struct insn *insn, u32 size, enum access
 /* The LAPIC is read 32 bits at a time, whatever part the guest wants. */
 QUICK u64 load(const void *at, u32 size, bool lapic)
 {
-    if (!lapic)
+    if (size == 4 || !lapic)
         return access_load(at, size);
     u64 value = access_load((const void *)((u64)at & ~3ull), 4);
     return value >> 8 * ((u64)at & 3) & size_mask(size);
-}
-
-/* MOV, MOVZX, MOVSX from memory. */
-bool quick_load(struct vcpu *v, const struct insn *insn)
-{
-    const struct operand *to = &insn->operand[0];
-    u32 size = insn->operand[1].size;
-    bool lapic;
-    const void *at = reach(v, insn, size, ACCESS_READ, &lapic);
-    if (!at)
-        return false;
-    u64 value = load(at, size, lapic);
-    if (insn->op == OP_MOVSX)
-        value = sign_extend(value, size);
-    gpr_write_inline(v, to, to->size, value);
-    return true;
 }
 
 QUICK u64 plain_operand(struct vcpu *v, const struct insn *insn, const struct operand *operand, u32 size)
@@ -74,45 +54,200 @@ QUICK u64 plain_operand(struct vcpu *v, const struct insn *insn, const struct op
     return value & size_mask(size);
 }
 
-/* MOV to memory. */
+/* ---- for the interpreter ---- */
+
+bool quick_load(struct vcpu *v, const struct insn *insn)
+{
+    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
+    const struct operand *to = &insn->operand[0];
+    bool lapic;
+    const void *at = reach(v, operand_address_of(&in), access_cpl(v), to->size, ACCESS_READ, &lapic);
+    if (!at)
+        return false;
+    gpr_write_inline(v, to, to->size, load(at, to->size, lapic));
+    return true;
+}
+
 bool quick_store(struct vcpu *v, const struct insn *insn)
 {
+    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
     u32 size = insn->operand[0].size;
     bool lapic;
-    void *at = reach(v, insn, size, ACCESS_WRITE, &lapic);
+    void *at = reach(v, operand_address_of(&in), access_cpl(v), size, ACCESS_WRITE, &lapic);
     if (!at)
         return false;
     access_store(at, size, plain_operand(v, insn, &insn->operand[1], size));
     return true;
 }
 
-/* Out of line for those that have more to do than to get there. */
-static __attribute__((noinline)) void *reach_far(struct vcpu *v, const struct insn *insn, u32 size,
-                                                 enum access_kind kind, bool *lapic)
+/* ---- for what is remembered: quick_choose() has looked at all that the bytes say ---- */
+
+QUICK u64 known_address(const struct vcpu *v, const struct insn *known)
 {
-    return reach(v, insn, size, kind, lapic);
+    const struct memory_operand *memory = &known->memory;
+    u64 address = (u64)memory->displacement;
+    if (memory->base != REG_NONE)
+        address += v->gpr[memory->base];
+    if (memory->index != REG_NONE)
+        address += v->gpr[memory->index] * memory->scale;
+    return address;
 }
 
-/* Arithmetic and comparisons of a register or an immediate with memory, in either direction; without LOCK. */
-static bool alu(struct vcpu *v, const struct insn *insn)
+QUICK void *known_reach(struct vcpu *v, const struct insn *known, u32 size, enum access_kind kind, bool *lapic)
 {
-    const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
-    bool memory_first = to->kind == OPERAND_MEMORY, compares = insn->op == OP_CMP || insn->op == OP_TEST, lapic;
-    u32 size = to->size;
-    u64 flags = v->rflags;
-    void *at = reach_far(v, insn, size, memory_first && !compares ? ACCESS_WRITE : ACCESS_READ, &lapic);
-    if (!at)
-        return false;
-    u64 memory = load(at, size, lapic), other = plain_operand(v, insn, memory_first ? from : to, size);
-    u64 result = alu_result(insn->op, memory_first ? memory : other, memory_first ? other : memory, size, &flags);
-    if (!compares && memory_first)
-        access_store(at, size, result);
-    else if (!compares)
-        gpr_write(v, to, size, result);
-    v->rflags = (v->rflags & ~(u64)FLAGS_STATUS) | (flags & FLAGS_STATUS);
-    v->dirty |= PART_RFLAGS;
-    return true;
+    return reach(v, known_address(v, known), 0, size, kind, lapic);
 }
+
+/* quick_runs(): RIP is all that completing takes. */
+QUICK enum emul_status completed(struct vcpu *v, const struct insn *known)
+{
+    v->rip += known->length;
+    v->dirty |= PART_RIP;
+    return EMUL_DONE;
+}
+
+/* MOV, MOVZX, MOVSX from memory. */
+QUICK enum emul_status load_any(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    const struct operand *to = &known->operand[0];
+    u32 size = known->operand[1].size;
+    bool lapic;
+    const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 value = load(at, size, lapic);
+    if (known->op == OP_MOVSX)
+        value = sign_extend(value, size);
+    gpr_write_inline(v, to, to->size, value);
+    return completed(v, known);
+}
+
+/* MOV of 32 bits, which is nearly all that drivers do. */
+QUICK enum emul_status load_32(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    bool lapic;
+    const void *at = known_reach(v, known, 4, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    v->gpr[known->operand[0].reg] = access_load(at, 4);
+    return completed(v, known);
+}
+
+/* A register, an immediate. */
+QUICK u64 known_plain(const struct vcpu *v, const struct insn *known, const struct operand *operand, u32 size)
+{
+    u64 value = (u64)known->immediate;
+    if (operand->kind == OPERAND_GPR)
+        value = v->gpr[operand->reg] >> (operand->high8 ? 8 : 0);
+    return value & size_mask(size);
+}
+
+/* MOV to memory. */
+QUICK enum emul_status store(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
+{
+    bool lapic;
+    void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    access_store(at, size, known_plain(v, known, &known->operand[1], size));
+    return completed(v, known);
+}
+
+/* alu_result() of 32 bits, by the machine's own instruction; after logical ones AF is undefined: 0. */
+#define ALU_32(name, instruction, affected)                                                                            \
+    case OP_##name:                                                                                                    \
+        asm("btl $0, %[carry]\n\t" instruction "\n\tlahf\n\tseto %%al"                                                 \
+            : [a] "+&r"(a), "=&a"(got)                                                                                 \
+            : [b] "r"(b), [carry] "r"((u32)*flags)                                                                     \
+            : "cc");                                                                                                   \
+        *flags = (got >> 8 & (u8)(affected)) | (got & 1) << 11;                                                        \
+        break;
+#define LOGICAL (FLAGS_STATUS & ~RFLAGS_AF)
+
+QUICK u32 alu_32(u16 op, u32 a, u32 b, u64 *flags)
+{
+    u32 got;
+    switch (op) {
+        ALU_32(ADD, "addl %[b], %[a]", FLAGS_STATUS)
+        ALU_32(ADC, "adcl %[b], %[a]", FLAGS_STATUS)
+        ALU_32(SUB, "subl %[b], %[a]", FLAGS_STATUS)
+        ALU_32(SBB, "sbbl %[b], %[a]", FLAGS_STATUS)
+        ALU_32(CMP, "cmpl %[b], %[a]", FLAGS_STATUS)
+        ALU_32(OR, "orl %[b], %[a]", LOGICAL)
+        ALU_32(XOR, "xorl %[b], %[a]", LOGICAL)
+        ALU_32(AND, "andl %[b], %[a]", LOGICAL)
+    default:
+        ALU_32(TEST, "testl %[b], %[a]", LOGICAL)
+    }
+    return a;
+}
+
+QUICK u64 alu_any(u16 op, u64 a, u64 b, u32 size, u64 *flags)
+{
+    return size == 4 ? alu_32(op, (u32)a, (u32)b, flags) : alu_result(op, a, b, size, flags);
+}
+
+/* The result's status flags in place of those that are there. */
+QUICK void set_status(struct vcpu *v, u64 flags)
+{
+    v->rflags = (v->rflags & ~(u64)FLAGS_STATUS) | flags;
+    v->dirty |= PART_RFLAGS;
+}
+
+/* Arithmetic and comparisons of a register with memory. */
+QUICK enum emul_status alu_load(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
+{
+    const struct operand *to = &known->operand[0];
+    u64 flags = v->rflags;
+    bool lapic;
+    const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 result = alu_any(known->op, known_plain(v, known, to, size), load(at, size, lapic), size, &flags);
+    if (known->op != OP_CMP)
+        gpr_write_inline(v, to, size, result);
+    set_status(v, flags);
+    return completed(v, known);
+}
+
+QUICK bool is_compare(const struct insn *insn)
+{
+    return insn->op == OP_CMP || insn->op == OP_TEST;
+}
+
+/* Memory with a register or an immediate; without LOCK. */
+QUICK enum emul_status alu_memory(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size, bool writes)
+{
+    u64 flags = v->rflags;
+    bool lapic;
+    void *at = known_reach(v, known, size, writes ? ACCESS_WRITE : ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 other = known_plain(v, known, &known->operand[1], size);
+    u64 result = alu_any(known->op, load(at, size, lapic), other, size, &flags);
+    if (writes)
+        access_store(at, size, result);
+    set_status(v, flags);
+    return completed(v, known);
+}
+
+/* Each for any size, and for 32 bits, which are nearly all that drivers use. */
+#define RUN(name, call)                                                                                                \
+    static enum emul_status run_##name(struct vcpu *v, const struct insn *known, struct insn *insn)                    \
+    {                                                                                                                  \
+        return call;                                                                                                   \
+    }
+RUN(load, load_any(v, known, insn))
+RUN(load_32, load_32(v, known, insn))
+RUN(store, store(v, known, insn, known->operand[0].size))
+RUN(store_32, store(v, known, insn, 4))
+RUN(alu_load, alu_load(v, known, insn, known->operand[0].size))
+RUN(alu_load_32, alu_load(v, known, insn, 4))
+RUN(alu_memory, alu_memory(v, known, insn, known->operand[0].size, !is_compare(known)))
+RUN(alu_compare_32, alu_memory(v, known, insn, 4, false))
+RUN(alu_store_32, alu_memory(v, known, insn, 4, true))
+
+/* ---- which ---- */
 
 static bool is_plain(const struct operand *operand)
 {
@@ -123,37 +258,46 @@ static quick_run *choose_move(const struct insn *insn)
 {
     const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
     if (to->kind == OPERAND_GPR && from->kind == OPERAND_MEMORY)
-        return quick_load;
-    return insn->op == OP_MOV && to->kind == OPERAND_MEMORY && is_plain(from) ? quick_store : NULL;
+        return to->size == 4 && from->size == 4 ? run_load_32 : run_load;
+    if (insn->op != OP_MOV || to->kind != OPERAND_MEMORY || !is_plain(from))
+        return NULL;
+    return to->size == 4 ? run_store_32 : run_store;
 }
 
 static quick_run *choose_alu(const struct insn *insn)
 {
     const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
+    bool of_32 = to->size == 4;
     if (to->kind == OPERAND_GPR && from->kind == OPERAND_MEMORY)
-        return alu;
-    return to->kind == OPERAND_MEMORY && is_plain(from) && !(insn->flags & INSN_LOCK) ? alu : NULL;
+        return of_32 ? run_alu_load_32 : run_alu_load;
+    if (to->kind != OPERAND_MEMORY || !is_plain(from) || insn->flags & INSN_LOCK)
+        return NULL;
+    if (!of_32)
+        return run_alu_memory;
+    return is_compare(insn) ? run_alu_compare_32 : run_alu_store_32;
+}
+
+/* No RSP, which is not always there; no base address that comes from elsewhere. */
+static bool is_simple(const struct insn *insn)
+{
+    const struct memory_operand *memory = &insn->memory;
+    bool stack = memory->base == RSP || memory->index == RSP;
+    for (u32 i = 0; i < COUNT_OF(insn->operand); i++)
+        stack |= insn->operand[i].kind == OPERAND_GPR && insn->operand[i].reg == RSP;
+    return insn->code_size == CODE_64 && insn->address_size == 8 && !memory->rip_relative && !stack &&
+           memory->segment != SEG_FS && memory->segment != SEG_GS;
 }
 
 quick_run *quick_choose(const struct insn *insn)
 {
-    u32 segment = insn->memory.segment;
-    if (insn->code_size != CODE_64 || segment == SEG_FS || segment == SEG_GS || insn->operand[0].size > 8)
+    if (!is_simple(insn) || insn->operand[0].size > 8)
         return NULL;
     switch (insn->op) {
     case OP_MOV:
     case OP_MOVZX:
     case OP_MOVSX:
         return choose_move(insn);
-    case OP_ADD:
-    case OP_OR:
-    case OP_ADC:
-    case OP_SBB:
-    case OP_AND:
-    case OP_SUB:
-    case OP_XOR:
-    case OP_CMP:
-    case OP_TEST:
+    case OP_ADD ... OP_TEST:
         return choose_alu(insn);
     default:
         return NULL;

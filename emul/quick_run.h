@@ -3,20 +3,41 @@
 #define EMUL_QUICK_RUN_H
 
 #include "emul/emul.h"
+#include "emul/watch.h"
+
+#define DR7_GENERAL_DETECT BIT(13) /* MOV DR is #DB */
 
 /*
- * Performs the instruction at RIP, all but moving RIP. False: nothing was done, the long way decides. 64-bit code,
- * after walk_memo_begin(), no breakpoint armed.
+ * Performs and completes the remembered instruction at RIP, as cached_perform() would; *insn is set where that sets it.
+ * For quick_supervisor(), walk_memo_holds() and quick_runs().
  */
-typedef bool quick_run(struct vcpu *v, const struct insn *insn);
+typedef enum emul_status quick_run(struct vcpu *v, const struct insn *known, struct insn *insn);
 
-/* MOV, MOVZX, MOVSX from memory to a register; MOV from a register or an immediate to memory. Not by FS or GS. */
-quick_run quick_load, quick_store;
-
-/* Nothing that completing an instruction would have to look at: no single step, no breakpoint, no shadow. */
-bool quick_runs(const struct vcpu *v);
+/* By the interpreter (emul/cached.c): what a quick_run leaves to it. */
+quick_run cached_perform;
 
 /* The one for this instruction; NULL: it has none. */
 quick_run *quick_choose(const struct insn *insn);
+
+/*
+ * MOV from memory to a register, or from a register or an immediate to memory, but for moving RIP. Not by FS or GS; in
+ * 64-bit code, after walk_memo_begin(), no breakpoint armed. False: nothing was done, the long way decides.
+ */
+bool quick_load(struct vcpu *v, const struct insn *insn);
+bool quick_store(struct vcpu *v, const struct insn *insn);
+
+/* 64-bit code of the guest's kernel. EMUL_STEP_PARTS are there. */
+static inline __attribute__((always_inline)) bool quick_supervisor(const struct vcpu *v)
+{
+    return access_is_64(v) && !(v->seg[SEG_SS].access & ACCESS_DPL);
+}
+
+/* Nothing that completing an instruction would have to look at: no single step, no breakpoint, no shadow. */
+static inline __attribute__((always_inline)) bool quick_runs(const struct vcpu *v)
+{
+    u64 flags = v->rflags & (RFLAGS_AC | RFLAGS_RF | RFLAGS_TF);
+    u64 armed = v->dr7 & (WATCH_ENABLES | DR7_GENERAL_DETECT);
+    return !(flags | armed | (v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)));
+}
 
 #endif

@@ -19,6 +19,12 @@ static inline bool place_from(const struct access_piece *piece, struct place_of_
     return piece->class == EPT_CLASS_RAM;
 }
 
+/* An entry was found by it. */
+static inline struct place_of_code place_of_entry(const struct tc_entry *entry)
+{
+    return (struct place_of_code){gpa(entry->gpa), entry->bytes[0]};
+}
+
 /* Walks to the byte `ahead` of RIP. False: not RAM, or it faults; v->event is as it was. */
 bool remember_walk(struct vcpu *v, enum code_size code_size, u32 ahead, struct place_of_code *place);
 

@@ -291,14 +291,13 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     u32 head = request->head + count_performed(request->cluster) * (u32)sizeof(struct performed);
     if (head >= TC_PIECE_MAX)
         return 0;
-    *t = (struct translator){
-        .e = {.at = room + head, .end = room + TC_PIECE_MAX},
-        .request = request,
-        .cluster = request->cluster,
-        .avoided = (u64 *)room,
-        .performed = (struct performed *)(room + request->head),
-        .performed_max = count_performed(request->cluster),
-    };
+    memset(t, 0, offsetof(struct translator, jump));
+    t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
+    t->request = request;
+    t->cluster = request->cluster;
+    t->avoided = (u64 *)room;
+    t->performed = (struct performed *)(room + request->head);
+    t->performed_max = count_performed(request->cluster);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     look_over(t);

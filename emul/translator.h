@@ -59,13 +59,14 @@ struct translator {
     struct performed *performed;
     bool writes_rsp;
     const u8 *label[CLUSTER_NODES];
+    struct code_line_key {
+        u8 base, index, size, kind, segment;
+    } line_key[CODE_LINES];
+    /* From here on, by the counts: what is not written is not read. */
     struct {
         struct fixup32 from;
         u32 to;
     } jump[2 * CLUSTER_NODES + CLUSTER_WAYS]; /* forward, within the cluster */
-    struct code_line_key {
-        u8 base, index, size, kind, segment;
-    } line_key[CODE_LINES];
     struct later later[LATER_MAX];
 };
 

@@ -47,14 +47,20 @@ struct walk_memo {
 /* Forgets all lines, and takes the registers as they are now. */
 void walk_memo_restart(struct vcpu *v, const struct ept *ept);
 
+/* Whether the lines were learned under what is so now. */
+static inline __attribute__((always_inline)) bool walk_memo_holds(const struct vcpu *v, const struct ept *ept)
+{
+    const struct walk_memo *memo = v->walks;
+    return memo->cr0 == v->cr0 && memo->cr4 == v->cr4 && memo->efer == v->efer && memo->generation == ept->generation;
+}
+
 /*
  * To be called when an instruction begins, before walk_memo_find() and walk_memo_learn(): what it asks of CR0, CR4 and
  * EFER, which are there, holds to its end.
  */
 static inline __attribute__((always_inline)) void walk_memo_begin(struct vcpu *v, const struct ept *ept)
 {
-    const struct walk_memo *memo = v->walks;
-    if (((memo->cr0 ^ v->cr0) | (memo->cr4 ^ v->cr4) | (memo->efer ^ v->efer)) || memo->generation != ept->generation)
+    if (!walk_memo_holds(v, ept))
         walk_memo_restart(v, ept);
 }
 

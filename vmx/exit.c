@@ -17,9 +17,10 @@
 typedef void exit_handler(struct cpu *cpu);
 
 /* Only these can interrupt the delivery of an event; for the others the vectoring information need not be read. */
-#define DURING_DELIVERY                                                                                                \
-    (BIT(EXIT_REASON_EXCEPTION_OR_NMI) | BIT(EXIT_REASON_TASK_SWITCH) | BIT(EXIT_REASON_TRIPLE_FAULT) |                \
-     BIT(EXIT_REASON_EPT_VIOLATION) | BIT(EXIT_REASON_EPT_MISCONFIGURATION))
+static const bool during_delivery[EXIT_REASON_LIMIT] = {
+    [EXIT_REASON_EXCEPTION_OR_NMI] = true, [EXIT_REASON_TRIPLE_FAULT] = true,         [EXIT_REASON_TASK_SWITCH] = true,
+    [EXIT_REASON_EPT_VIOLATION] = true,    [EXIT_REASON_EPT_MISCONFIGURATION] = true,
+};
 
 static exit_handler *const handlers[EXIT_REASON_LIMIT] = {
     [EXIT_REASON_EXCEPTION_OR_NMI] = exit_exception_or_nmi,
@@ -172,6 +173,20 @@ static inline void prepare_entry(struct cpu *cpu)
     }
 }
 
+/* Not the plain number of a reason that is known: the number, without what else the field says. */
+static __attribute__((noinline)) u32 odd_reason(struct cpu *cpu, u32 reason)
+{
+    u32 basic = reason & EXIT_REASON_BASIC;
+    if (basic < EXIT_REASON_LIMIT && !(reason & EXIT_REASON_ENTRY_FAILURE))
+        return basic;
+    cpu->reason = basic;
+    statistics_row(&cpu->statistics, basic < EXIT_REASON_LIMIT ? basic : ROW_UNKNOWN);
+    remember(cpu);
+    if (reason & EXIT_REASON_ENTRY_FAILURE)
+        exit_fatal(cpu, "VM entry failed: %s", exit_reason_name(reason));
+    exit_fatal(cpu, "unhandled VM exit %u (%s)", basic, exit_reason_name(reason));
+}
+
 /* Out of line, and called when nothing is known yet that would have to be kept: the path with timing=off is not longer
  * for it. */
 static __attribute__((noinline)) void count_timed(struct cpu *cpu)
@@ -186,18 +201,18 @@ void exit_handle(struct cpu *cpu)
     else
         statistics_exit_untimed(&cpu->statistics);
     u32 reason = (u32)vmread(VMCS_EXIT_REASON);
-    cpu->reason = reason & EXIT_REASON_BASIC;
     cpu->injected = false;
-    statistics_row(&cpu->statistics, cpu->reason < EXIT_REASON_LIMIT ? cpu->reason : ROW_UNKNOWN);
+    if (__builtin_expect(reason >= EXIT_REASON_LIMIT, 0))
+        reason = odd_reason(cpu, reason);
+    cpu->reason = reason;
+    statistics_row(&cpu->statistics, reason);
     remember(cpu);
-    if (__builtin_expect(reason & EXIT_REASON_ENTRY_FAILURE, 0))
-        exit_fatal(cpu, "VM entry failed: %s", exit_reason_name(reason));
-    if (cpu->reason < 64 && DURING_DELIVERY & BIT(cpu->reason))
+    if (during_delivery[reason])
         event_collect(cpu);
 
-    exit_handler *handler = cpu->reason < EXIT_REASON_LIMIT ? handlers[cpu->reason] : NULL;
+    exit_handler *handler = handlers[reason];
     if (__builtin_expect(!handler, 0))
-        exit_fatal(cpu, "unhandled VM exit %u (%s)", cpu->reason, exit_reason_name(cpu->reason));
+        exit_fatal(cpu, "unhandled VM exit %u (%s)", reason, exit_reason_name(reason));
     handler(cpu);
     statistics_resolve(&cpu->statistics);
     prepare_entry(cpu);

@@ -171,6 +171,13 @@ void exit_site_record(struct cpu *cpu)
     cpu->sites->recording.now = false;
 }
 
+/* site_find() has just found that its code changes: it is not translated anew at once. */
+static bool is_given_up(struct sites *sites, u64 rip)
+{
+    const struct site_skip *skip = site_skip_of(sites, rip);
+    return skip->rip == rip && skip->left;
+}
+
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
 {
     struct site_exit exit = {.reason = cpu->reason, .detail = detail, .cause = cause};
@@ -178,7 +185,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
         return false;
     state_fetch_for_step(cpu);
     struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
-    if (!found && site_exited(&cpu->vcpu, cpu->sites, &exit))
+    if (!found && !is_given_up(cpu->sites, cpu->vcpu.rip) && site_exited(&cpu->vcpu, cpu->sites, &exit))
         found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (cpu->sites->recording.now)
         cpu->chores |= CHORE_RECORD;

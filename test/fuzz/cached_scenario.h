@@ -57,15 +57,17 @@ static u64 scenario_time(void)
 }
 
 /* The entry's own function, counted. */
-static bool scenario_quick(struct vcpu *v, const struct insn *insn)
+static enum emul_status scenario_quick(struct vcpu *v, const struct insn *known, struct insn *insn)
 {
-    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
+    struct interp in = {.v = v, .insn = known, .next = v->rip + known->length};
+    u64 performed = v->tcache->counts.performed;
     bool lapic = (operand_address(&in) & PAGE_MASK) == APIC_AT;
-    bool done = quick_choose(insn)(v, insn);
+    enum emul_status status = quick_choose(known)(v, known, insn);
+    bool done = v->tcache->counts.performed == performed;
     scenario_seen.quick += done;
     scenario_seen.quick_refused += !done;
     scenario_seen.lapic_quick += done && lapic;
-    return done;
+    return status;
 }
 
 static void count_quick(u64 at)
@@ -595,6 +597,7 @@ static struct insn scenario_last; /* what PLAIN had last: for expectations that 
 static enum emul_status step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
     guests_take_parts(v);
+    access_need(v, EMUL_STEP_PARTS);
     enum emul_status status = emul_step_cached(v, expect, insn, &scenario_seen.hits);
     guests_give_parts(v);
     return status;
