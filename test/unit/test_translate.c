@@ -315,6 +315,27 @@ static void code_that_changed(void **state)
     assert_int_equal(host_guests[RUNS].v.gpr[RAX] & 0xff, 0x33);
 }
 
+/* Other rules for fetching: what goes beyond the page of the exit, or calls, is dropped, and nothing else. */
+static void rules_that_changed(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    sites_forget_far(cluster_sites);
+    assert_int_equal(translations_find(&cluster_sites->tc, HERE)->count, 2);
+    PUT(HERE + PAGE_SIZE - (HERE & ~PAGE_MASK) - 2, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    assert_int_equal(translations_find(&cluster_sites->tc, cluster_made.rip)->pages, 2);
+    sites_forget_far(cluster_sites);
+    assert_null(translations_find(&cluster_sites->tc, cluster_made.rip));
+    begin_traces();
+    PUT(HERE, 0xe6, 0x80, 0xeb, 0x00, 0xe6, 0x80, 0xe8, 0x00, 0, 0, 0, 0x58, 0xe6, 0x80); /* JMP; CALL; POP */
+    turn_once();
+    assert_true(made_at(HERE)->traced && made_at(HERE)->pages == 1);
+    sites_forget_far(cluster_sites);
+    assert_null(translations_find(&cluster_sites->tc, HERE));
+}
+
 /* A poll that the deadline ends at every look at the time. */
 static void budgets(void **state)
 {
@@ -480,6 +501,7 @@ int main(void)
         cmocka_unit_test(jump_beyond_the_limit),
         cmocka_unit_test(states_that_refuse),
         cmocka_unit_test(code_that_changed),
+        cmocka_unit_test(rules_that_changed),
         cmocka_unit_test(budgets),
         cmocka_unit_test(code_up_to_device),
         cmocka_unit_test(left_aside),
