@@ -186,7 +186,9 @@ CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
 CLUSTER_WRAPPED := guest_walk $(addprefix interp_,shift shift_double bit_scan bit_count multiply)
 CLUSTER_LINK := $(CLUSTER_S) $(CLUSTER_WRAPPED:%=-Wl,--wrap=%)
 
-$(BUILD)/host/test_translate: test/unit/test_translate.c $(BUILD)/host/libexeunt.a $(CLUSTER_S)
+TRANSLATE_UNIT := $(patsubst test/unit/%.c,$(BUILD)/host/%,$(wildcard test/unit/test_translate*.c))
+
+$(TRANSLATE_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a $(CLUSTER_S)
 	@mkdir -p $(@D)
 	@echo "  cc $<"
 	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(CLUSTER_LINK) $(BUILD)/host/libexeunt.a -lcmocka -o $@

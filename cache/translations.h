@@ -19,13 +19,13 @@
 #define TC_CODE (448u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
-#define TC_PAGES 12 /* of guest code, for one translation */
+#define TC_PAGES 8 /* of guest code, for one translation */
 #define TC_WALK 4
 #define TC_NO_WALK (~0u)
 
 /* What a translation stands for, at most: bytes of guest code, in so many runs. */
-#define TC_SOURCE_MAX 2048
-#define TC_RUNS 192
+#define TC_SOURCE_MAX 1024
+#define TC_RUNS 96
 
 /* Supervisor code is compared on every so many uses (SPEC 5.3). */
 #define TC_COMPARE_AGAIN 64

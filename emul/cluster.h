@@ -12,13 +12,13 @@
 #include "emul/policy.h"
 
 #define CLUSTER_MAX 64       /* instructions looked at: the upper limit of cluster-max= */
-#define CLUSTER_NODES 448    /* the upper limit of those in a cluster: of a trace */
+#define CLUSTER_NODES 192    /* the upper limit of those in a cluster: of a trace */
 #define CLUSTER_GAP_MEMORY 4 /* accesses of gap fillers between two exiting instructions (SPEC 6.1) */
 /* How far before the instruction that exited the head of a loop may be (SPEC 6.7). */
 #define CLUSTER_BEFORE_BYTES 96
 #define CLUSTER_BEFORE 24
 /* Pages of code that a trace is in. */
-#define CLUSTER_TRACE_PAGES 12
+#define CLUSTER_TRACE_PAGES 8
 #define CLUSTER_OUT (-1) /* a jump's target outside the cluster */
 
 /* What an instruction is to a cluster (SPEC 6.1). */

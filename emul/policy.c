@@ -127,6 +127,15 @@ static void add_console(struct raw_rules *raw, u16 base)
     guard_port(raw, base && base <= 0xffff - 3 ? base + 3u : 0);
 }
 
+/* The console's data port, where no other guard has to see what is written there (the FADT may name any port). */
+static u16 data_port_alone(const struct raw_rules *raw, u16 base)
+{
+    struct msr_rule there;
+
+    piece_at(raw, base, &there);
+    return there.write == GUARD ? 0 : base;
+}
+
 /* Mostly whole bytes: 65536 bits would be a tenth of what starting may take (SPEC 1.1). */
 static void note_plain(struct policy *policy)
 {
@@ -150,9 +159,10 @@ static void build_ports(struct policy *policy, const struct trap_request *trap, 
         add(&raw, trap->ports[i].first, trap->ports[i].last, FORWARD, FORWARD);
     if (facts->report_at_end)
         add_end_guards(&raw, &facts->guards);
-    if (trap->port_count)
+    if (trap->port_count) {
+        policy->console_data = data_port_alone(&raw, facts->console_port);
         add_console(&raw, facts->console_port);
-    policy->console_data = trap->port_count ? facts->console_port : 0;
+    }
 
     policy->port_rule_count = flatten(&raw, flat, COUNT_OF(flat));
     for (u32 i = 0; i < policy->port_rule_count; i++)

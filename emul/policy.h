@@ -71,7 +71,7 @@ struct policy {
     bool dr, tsc, cr3, hlt;
     bool rdtscp;          /* "Enable RDTSCP" is there: the instruction is no #UD. vmx/ sets it */
     u8 plain_ports[8192]; /* a bit for each port: FORWARD, so that a byte read or written is no more than that */
-    u16 console_data; /* the data port of the UART that Exeunt prints on, where that is why it is guarded; 0: none */
+    u16 console_data; /* the data port of the UART that Exeunt prints on, where only that is why it is guarded; or 0 */
 };
 
 /* Builds the tables. `trap` and `facts` are only read. */

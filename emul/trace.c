@@ -10,7 +10,7 @@
 
 #define NOWHERE (-1)
 #define CONTEXT_RETURNED 0x8000u
-#define TABLE 1024 /* a power of two, more than CLUSTER_NODES */
+#define TABLE 512 /* a power of two, more than CLUSTER_NODES */
 
 struct tracing {
     const struct cluster_request *request;

@@ -13,9 +13,9 @@
 #include "emul/cluster.h"
 
 /* Instructions in a row that do not exit: then the path is not worth following. */
-#define TRACE_GAP 420
+#define TRACE_GAP 160
 
-#define PATH_MAX 1536
+#define PATH_MAX 1024
 
 struct path_step {
     u64 rip;

@@ -13,10 +13,15 @@
 /* As long as nothing but an NMI could interrupt it, a cluster may take so many times as long. */
 #define TIMES_WITHOUT_INTERRUPTS 64
 
+void translated_take_time(struct vcpu *v)
+{
+    v->frame.more_budget = v->frame.budget * (TIMES_WITHOUT_INTERRUPTS - 1);
+}
+
 void translated_init(struct vcpu *v, const struct code_frame *ends)
 {
     v->frame = *ends;
-    v->frame.more_budget = ends->budget * (TIMES_WITHOUT_INTERRUPTS - 1);
+    translated_take_time(v);
     v->frame.plain_ports = v->vm->policy.plain_ports;
     v->frame.console_line = v->vm->machine->console_line;
     v->frame.end_flags = (void *)translated_end_flags;

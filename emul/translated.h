@@ -14,6 +14,18 @@ void translated_init(struct vcpu *v, const struct code_frame *ends);
 /* *t, which was looked at, runs next. */
 void translated_begin(struct vcpu *v, const struct translation *t);
 
+/*
+ * An NMI waits: what runs ends when it looks at the time next, and what is entered before the NMI has been seen to has
+ * no more time than where interrupts are on.
+ */
+static inline void translated_hurry(struct vcpu *v)
+{
+    v->frame.deadline = v->frame.more_budget = 0;
+}
+
+/* It has been seen to. */
+void translated_take_time(struct vcpu *v);
+
 /* Whether RIP still leads to the code that `t` was made from. EMUL_STEP_PARTS are there, walk_memo_begin() was called.
  */
 bool translated_is_there(struct vcpu *v, const struct translation *t);

@@ -45,7 +45,7 @@ struct code_frame {
     u64 flags;       /* the guest's status flags, while they are not in the machine's */
     u64 linear;      /* for reach: the address, less that of the line */
     u64 budget;      /* TSC ticks that a cluster may take (SPEC 6.4) */
-    u64 more_budget; /* in addition, where the guest takes no interrupts: until an NMI comes */
+    u64 more_budget; /* in addition, where the guest takes no interrupts: until an NMI comes, which sets it to 0 */
     u64 deadline;    /* TSC; an NMI sets it to 0 */
     u32 rounds, weak_rounds;
     u32 side; /* of code that is watched: at which instruction + 1 of its cluster it was left; 0: for another reason */

@@ -16,6 +16,7 @@ enum test_switch {
     TEST_NO_COMPARE = 1 << 3, /* bytes are never compared */
     TEST_NO_SECOND = 1 << 4,  /* the second page of an instruction is not watched */
     TEST_NO_OWN = 1 << 5,     /* Exeunt's own stores for the guest drop nothing */
+    TEST_NO_RULES = 1 << 6,   /* new rules for fetching drop nothing */
 };
 
 #define TEST_SWITCH_HYPERCALL 0x4558007e /* EBX: enum test_switch, those that are to be off from now on */

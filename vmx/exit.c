@@ -2,6 +2,7 @@
 #include "vmx/exit.h"
 
 #include "emul/retire.h"
+#include "emul/translated.h"
 #include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/cpu.h"
@@ -233,6 +234,7 @@ void exit_finish(struct cpu *cpu)
 void exit_attend(struct cpu *cpu)
 {
     u32 attention = __atomic_exchange_n(&cpu->attention, 0, __ATOMIC_SEQ_CST);
+    translated_take_time(&cpu->vcpu);
     if (attention & ATTENTION_NMI) {
         counters.nmis_in_root++;
         cpu->chores |= CHORE_NMI;

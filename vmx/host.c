@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/host.h"
 
+#include "emul/translated.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
 #include "lib/panic.h"
@@ -174,7 +175,7 @@ void host_exception(struct host_frame *frame)
     if (frame->vector == VECTOR_NMI || frame->vector == VECTOR_MC) {
         struct cpu *cpu = host_cpu();
         cpu->attention |= frame->vector == VECTOR_NMI ? ATTENTION_NMI : ATTENTION_MACHINE_CHECK;
-        cpu->vcpu.frame.deadline = 0;
+        translated_hurry(&cpu->vcpu);
         redirect_entry(frame);
         return;
     }

@@ -7,6 +7,7 @@
 #include "emul/watch.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
+#include "lib/test_switch.h"
 #include "vmx/answers.h"
 #include "vmx/caps.h"
 #include "vmx/insn.h"
@@ -158,7 +159,7 @@ static void code_world_changed(struct cpu *cpu, u64 rules)
 {
     cpu->code_cr3 = CODE_CR3_NONE;
     answers_end(cpu);
-    if (cpu->sites && rules)
+    if (cpu->sites && rules && !test_switch(TEST_NO_RULES))
         sites_forget_far(cpu->sites);
 }
 

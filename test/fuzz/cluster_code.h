@@ -236,6 +236,8 @@ static u32 put_shape(struct code *code, u32 start, const struct shape *shape, u3
 
 static u32 put_any(struct code *code, enum carry carry, u32 base)
 {
+    if (carry == CARRY_PERFORM && draw(24) == 0)
+        return PUT_BYTES(code, 0x0f, 0x01, 0xf9); /* RDTSCP, which is no shape: ModRM is a part of its opcode */
     const struct shapes *shapes = &code_shapes[shapes_of(code->size)];
     const struct shape *shape = &shapes->at[carry][draw(shapes->count[carry])];
     return put_shape(code, code->length, shape, carry, base);

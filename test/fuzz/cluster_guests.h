@@ -55,11 +55,16 @@ static void *cluster_map(void *context, hpa_t at)
     return bus_map(context, at);
 }
 
+/* The ports of this machine's firmware tables. */
+static const struct guard_config cluster_firmware = {.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true};
+static struct guard_config cluster_guards;
+
 static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc, u16 console)
 {
-    static const struct policy_facts facts = {
-        .guards = {.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true},
-        .report_at_end = true,
+    const struct policy_facts facts = {
+        .guards = cluster_guards,
+        .report_at_end = kind == 1,
+        .console_port = console,
         .apic_base = APIC_AT,
     };
     struct trap_request request = {
@@ -71,16 +76,13 @@ static void build_policy(struct policy *policy, u32 kind, bool dr, bool tsc, u16
         .mmio_count = 2,
         .mmio = {{MMIO_AT, MMIO_AT + PAGE_SIZE}, {TRAPPED_BASE, TRAPPED_BASE + PAGE_SIZE}},
     };
-    struct policy_facts plain = facts;
-    plain.report_at_end = kind == 1;
-    plain.console_port = console;
-    policy_build(policy, &request, &plain);
+    policy_build(policy, &request, &facts);
 }
 
 /* What guests are born with. */
 struct birth {
     u32 kind; /* of policy */
-    bool dr, tsc, smp, watched;
+    bool dr, tsc, rdtscp, smp, watched;
     bool console, follows; /* Exeunt prints on a UART; translated code may write to it */
 };
 
@@ -90,7 +92,9 @@ static void begin_one(const struct birth *birth)
     struct vcpu *v = guest_init(MODE_64, false);
     struct vm *vm = v->vm;
     build_policy(&vm->policy, birth->kind, birth->dr, birth->tsc, birth->console ? CLUSTER_CONSOLE : 0);
-    guards_init(&vm->guards, &(struct guard_config){.pm1a_control = 0x64, .pm1a_status = 0x60, .has_s5 = true});
+    vm->policy.rdtscp = birth->rdtscp;
+    host_guest.tsc_aux = 0x5a5a;
+    guards_init(&vm->guards, &cluster_guards);
     if (ept_add_hole(&vm->ept, (struct range){APIC_AT, MMIO_AT + PAGE_SIZE}) != EPT_OK)
         abort();
     vm->smp = birth->smp;
@@ -110,9 +114,13 @@ static void cluster_begin(void)
 {
     struct birth birth = {.kind = draw(4), .dr = draw(4), .tsc = draw(4) == 0, .smp = draw(2)};
     bool compare = draw(4) == 0;
+    birth.rdtscp = draw(2);
     birth.watched = draw(4) == 0;
     birth.console = draw(3);
     birth.follows = birth.console && draw(6);
+    cluster_guards = cluster_firmware;
+    if (birth.kind == 1 && draw(2)) /* a guard where the console is, too */
+        cluster_guards.reset_port = CLUSTER_CONSOLE;
     if (!cluster_sites)
         cluster_sites = mmap(NULL, sizeof(*cluster_sites), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -141,7 +149,7 @@ static void cluster_begin(void)
     cluster_init(&host_guest.v);
 }
 
-static void cluster_finish(void)
+__attribute__((unused)) static void cluster_finish(void)
 {
     const struct translations_counts *counts = &cluster_sites->tc.counts;
     cluster_seen.lost_to_ring += counts->lost_to_ring;

@@ -132,6 +132,13 @@ static bool run_is_right(const struct outcome *outcome, enum emul_status status)
         return trouble(what);
     }
     cluster_seen.left[outcome->left]++;
+    if (cluster_guard_passed.passed) {
+        char what[64];
+        cluster_guard_passed.passed = false;
+        snprintf(what, sizeof(what), "%s of %u bytes at port %x, past its guard",
+                 cluster_guard_passed.out ? "OUT" : "IN", cluster_guard_passed.size, cluster_guard_passed.port);
+        return trouble(what);
+    }
     if (!catch_up(outcome, status))
         return false;
     for (u32 i = 0; i < 8; i++)

@@ -106,5 +106,9 @@ int main(int argc, char **argv)
     if (!live(count, first_seed))
         return 1;
     say(first_seed);
+    if (cluster_seen.uncounted * 100 > cluster_seen.runs) {
+        printf("too many runs whose avoided exits could not be compared\n");
+        return 1;
+    }
     return 0;
 }

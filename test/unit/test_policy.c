@@ -133,6 +133,30 @@ static void test_all_ports(void **state)
     assert_int_equal(policy_port(&policy, 0x3fd, 1), FORWARD);
 }
 
+/* Who writes there needs no interpreter, unless a guard must see it. */
+static void test_console(void **state)
+{
+    struct trap_request trap = {.port_count = 1, .ports = {{0, 0xffff}}};
+    struct policy_facts facts = machine;
+
+    build(&trap, &facts);
+    assert_int_equal(policy.console_data, 0x3f8);
+    facts.guards.reset_port = 0x3f8;
+    build(&trap, &facts);
+    assert_int_equal(policy.console_data, 0);
+    assert_int_equal(policy_port(&policy, 0x3f8, 1), GUARD);
+    facts.report_at_end = false;
+    build(&trap, &facts);
+    assert_int_equal(policy.console_data, 0x3f8);
+    facts.console_port = 0;
+    build(&trap, &facts);
+    assert_int_equal(policy.console_data, 0);
+    trap.port_count = 0;
+    facts.console_port = 0x3f8;
+    build(&trap, &facts);
+    assert_int_equal(policy.console_data, 0);
+}
+
 static void test_wrap_always_exits(void **state)
 {
     struct trap_request trap = {.port_count = 1, .ports = {{0x10, 0x1f}}};
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_end_guards),
         cmocka_unit_test(test_all_ports),
+        cmocka_unit_test(test_console),
         cmocka_unit_test(test_wrap_always_exits),
         cmocka_unit_test(test_overlapping_ranges),
         cmocka_unit_test(test_largest),

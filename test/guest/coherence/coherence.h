@@ -18,6 +18,7 @@ enum test_switch {
     TEST_NO_COMPARE = 1 << 3,
     TEST_NO_SECOND = 1 << 4,
     TEST_NO_OWN = 1 << 5,
+    TEST_NO_RULES = 1 << 6,
 };
 #define TEST_SWITCH_HYPERCALL 0x4558007eu
 
@@ -53,6 +54,8 @@ void map(word linear, const void *page);
 /* From now on these checks are off (enum test_switch). False: this image has no switches. */
 bool switches(u32 off);
 
+bool has_smep(void);
+
 /* Each returns the register that the site read in the end: NEW where all is well, OLD where stale work was used. */
 u32 danger_write(void);
 u32 danger_warm(void);
@@ -67,6 +70,7 @@ u32 danger_spaces(void);
 u32 danger_second_write(void);
 u32 danger_second_mixed(void);
 u32 danger_second_remap(void);
+u32 danger_rules(void);
 u32 danger_ins(void);
 u32 danger_movs(void);
 u32 danger_port(void);

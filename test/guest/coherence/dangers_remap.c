@@ -126,3 +126,63 @@ u32 danger_second_remap(void)
     map(ALIAS2, other);
     return site_run(site);
 }
+
+/* ---- other rules ---- */
+
+#define CR4_SMEP 0x100000u
+#define FAULT_PRESENT_FETCH 0x11u
+#define IMAGE_END 0x1000000ul /* and all that it lies in */
+
+bool has_smep(void)
+{
+    return cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx >> 7 & 1;
+}
+
+/* The image becomes the supervisor's, or anybody's again. */
+static void image_for_user(bool user)
+{
+    for (word at = 0; at < IMAGE_END; at += 0x200000) {
+        volatile word *entry = directory_entry(at);
+        *entry = user ? *entry | PAGE_U : *entry & ~(word)PAGE_U;
+    }
+    write_cr3(read_cr3());
+}
+
+/* At the end of the supervisor's page the code goes on in a user's. */
+static u8 *put_over_two_pages(void)
+{
+    u8 *first = code_pages(2), *site = (u8 *)ALIAS2 - (SITE_BYTES - 1);
+    site_put(first + PAGE_SIZE - (SITE_BYTES - 1), OLD);
+    site_put(first + PAGE_SIZE, OLD);
+    map(ALIAS, first);
+    map(ALIAS2, first + PAGE_SIZE);
+    *page_entry(ALIAS) &= ~(word)PAGE_U;
+    invlpg((void *)ALIAS);
+    return site;
+}
+
+/*
+ * SMEP forbids the second page to the supervisor, though no entry changes. By then another site has been found again,
+ * so that the quick way is open.
+ */
+u32 danger_rules(void)
+{
+    if (!has_smep())
+        return NEW;
+    u8 *site = put_over_two_pages(), *other = page_with(OLD) + SITE;
+    for (u32 i = 0; i < 4; i++) {
+        site_learn(site);
+        site_learn(other);
+    }
+    image_for_user(false);
+    site_learn(site);
+    site_learn(other);
+    write_cr4(read_cr4() | CR4_SMEP);
+    site_learn(other);
+    ATTEMPT(site_run(site));
+    write_cr4(read_cr4() & ~(word)CR4_SMEP);
+    image_for_user(true);
+    if (!fault.happened || fault.ip != ALIAS2)
+        return OLD;
+    return fault.vector == VECTOR_PF && fault.error == FAULT_PRESENT_FETCH && fault.address == ALIAS2 ? NEW : 0;
+}

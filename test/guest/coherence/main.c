@@ -3,8 +3,8 @@
  * Cached work is never stale (SPEC 5). Each danger is right as it stands. In an image with switches (`make switched`)
  * each is then run once more with the check against it switched off, and must go wrong: so the test would notice.
  *
- * Command line: coherence=bytes as Exeunt has it; tlb=kept where exits leave TLB entries alone; test=dma or
- * test=dma-user for what a device writes.
+ * Command line: engine= and coherence=bytes as Exeunt has them; tlb=kept where exits leave TLB entries alone; test=dma
+ * or test=dma-user for what a device writes.
  */
 #include "test/guest/coherence/coherence.h"
 
@@ -14,6 +14,7 @@ enum danger_kind {
     BY_TLB,  /* only with coherence=ept, and where TLB entries survive an exit (not in Bochs): option tlb=kept */
     LATE,    /* calls switch_later(), as BY_WALK does */
     GUARDED, /* stays right: another check finds it */
+    BY_FAR,  /* only with engine=cluster (option engine=cluster), in 64-bit code, and where there is SMEP */
     HV_ONLY, /* bare, Bochs 2.7 goes wrong here: what it keeps of an instruction over two pages knows the first one */
 };
 
@@ -37,6 +38,7 @@ static const struct danger {
     {"second-write", danger_second_write, TEST_NO_SECOND | TEST_NO_COMPARE, PLAIN},
     {"second-mixed", danger_second_mixed, TEST_NO_SECOND | TEST_NO_COMPARE, PLAIN},
     {"second-remap", danger_second_remap, TEST_NO_SECOND, HV_ONLY},
+    {"rules", danger_rules, TEST_NO_RULES, BY_FAR},
     {"ins", danger_ins, TEST_NO_OWN, PLAIN},
     {"movs", danger_movs, TEST_NO_OWN, PLAIN},
     {"port", danger_port, TEST_NO_DROP | TEST_NO_COMPARE, GUARDED},
@@ -75,12 +77,30 @@ static void judge(const char *name, const char *how, u32 got, u32 want)
         print("HV FAIL coherence.%s%s: read 0x%x want 0x%x\n", name, how, got, want);
 }
 
+/* Whether there is anything to switch off. A cluster looks where each of its pages is, whatever is switched off. */
+static bool has_check(enum danger_kind kind)
+{
+    bool clusters = option_is("engine", "cluster");
+    switch (kind) {
+    case BY_WALK:
+        return LONG_MODE;
+    case BY_TLB:
+        return option_is("tlb", "kept");
+    case BY_FAR:
+        return clusters && LONG_MODE && has_smep();
+    case HV_ONLY:
+        return !clusters;
+    default:
+        return true;
+    }
+}
+
 /* Stale work must have been used. */
 static void run_naively(const struct danger *danger)
 {
     bool bytes = option_is("coherence", "bytes");
     u32 off = danger->off | (bytes ? TEST_NO_COMPARE : 0);
-    if ((danger->kind == BY_WALK && !LONG_MODE) || (danger->kind == BY_TLB && !option_is("tlb", "kept")))
+    if (!has_check(danger->kind))
         return;
     switches_later = off;
     switches(danger->kind == LATE || danger->kind == BY_WALK ? 0 : off);

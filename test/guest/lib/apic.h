@@ -101,6 +101,38 @@ static inline void pic_eoi(void)
     outb(0x20, 0x20);
 }
 
+/* An edge at this pin of the I/O APIC becomes this message for this CPU: vector and delivery mode as in the ICR. */
+#define IOAPIC_BASE 0xfec00000ul
+#define IOAPIC_DATA 0x10
+#define IOAPIC_ROUTES 0x10 /* two registers each */
+#define IOAPIC_PIT 2       /* where the 8254 is */
+
+static inline void ioapic_write(u32 reg, u32 value)
+{
+    *(volatile u32 *)IOAPIC_BASE = reg;
+    *(volatile u32 *)(IOAPIC_BASE + IOAPIC_DATA) = value;
+}
+
+static inline void ioapic_route(u32 pin, u32 message)
+{
+    ioapic_write(IOAPIC_ROUTES + 2 * pin + 1, (u32)apic_id() << 24);
+    ioapic_write(IOAPIC_ROUTES + 2 * pin, message);
+}
+
+/* Runs out once, after so many of 1.193182 million ticks a second. */
+static inline void pit_once(u16 count)
+{
+    outb(0x43, 0x30);
+    outb(0x40, (u8)count);
+    outb(0x40, (u8)(count >> 8));
+}
+
+/* What was begun does not run out. */
+static inline void pit_stop(void)
+{
+    outb(0x43, 0x30);
+}
+
 /* 1.193182 MHz divided by `divisor`, periodic. */
 static inline void pit_start(u16 divisor)
 {
