@@ -52,7 +52,7 @@ void exit_cpuid(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
     u32 leaf = (u32)v->gpr[RAX], subleaf = (u32)v->gpr[RCX], out[4];
-    statistics_detail(&cpu->statistics, detail_key(EXIT_REASON_CPUID, leaf));
+    statistics_detail(&cpu->statistics, detail_key_of_leaf(leaf));
     u64 question = answer_question(ANSWER_CPUID, v->gpr);
     u32 needs = cpuid_needs(&cpu->cpuid, leaf, subleaf);
     struct cpuid_state state = state_for(cpu, needs);

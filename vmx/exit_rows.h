@@ -100,6 +100,13 @@ static inline u64 detail_key_of_cr(u64 qualification)
     return detail_key(EXIT_REASON_CR_ACCESS, qualification & BITS(5, 0));
 }
 
+/* SDM "CPUID - CPU Identification": no processor has leaves 40000000H to 4FFFFFFFH; guests look at many for
+ * hypervisors. */
+static inline u64 detail_key_of_leaf(u32 leaf)
+{
+    return detail_key(EXIT_REASON_CPUID, leaf >> 28 == 4 ? 0x40000000 : leaf);
+}
+
 /* By SDM "Exit Qualification for MOV DR". */
 static inline u64 detail_key_of_dr(u64 qualification)
 {

@@ -53,6 +53,8 @@ static u64 detail_of(const struct translation *made)
         return detail_key_of_dr(made->expect);
     case EXIT_REASON_RDMSR:
         return detail_key(row, made->expect >> 32);
+    case EXIT_REASON_CPUID:
+        return detail_key_of_leaf((u32)made->expect);
     default:
         return detail_key(row, (u32)made->expect);
     }
@@ -62,7 +64,7 @@ void exit_site_account(struct cpu *cpu, struct translation *made)
 {
     struct exit_statistics *s = &cpu->statistics;
     made->detail = statistics_account(s, detail_of(made));
-    made->quick = (struct account){.tally = made->detail->tally};
+    made->quick.tally = made->detail->tally;
     if (s->timed && !made->quick.tally->bucket)
         statistics_spread(s, made->quick.tally);
 }

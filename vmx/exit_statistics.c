@@ -43,19 +43,24 @@ void statistics_spread(struct exit_statistics *s, struct tally *tally)
     tally->bucket = half ? half : nowhere;
 }
 
+static void take_detail(struct exit_statistics *s, struct detail *at, u64 key)
+{
+    *at = (struct detail){.account = {.tally = &s->rows[key_row(key)]}, .key = key};
+    s->in_use[s->details++] = (u8)(at - s->detail);
+    s->in_row[key_row(key)]++;
+}
+
 struct account *statistics_account(struct exit_statistics *s, u64 key)
 {
-    u32 slot = detail_slot(key);
+    u32 slot = detail_slot(key), row = key_row(key);
     for (u32 i = 0; i < DETAIL_PROBES; i++) {
         struct detail *at = &s->detail[(slot + i) % DETAILS];
-        if (!at->key) {
-            *at = (struct detail){.account = {.tally = &s->rows[key_row(key)]}, .key = key};
-            s->in_use[s->details++] = (u8)(at - s->detail);
-        }
+        if (!at->key && s->in_row[row] < DETAILS_MAX_OF_ROW)
+            take_detail(s, at, key);
         if (at->key == key)
             return &at->account;
     }
-    return &s->other[key_row(key)];
+    return &s->other[row];
 }
 
 void statistics_settle(struct exit_statistics *s)

@@ -31,6 +31,7 @@ struct detail {
 /* What fits. */
 #define DETAILS 256 /* a power of two */
 #define DETAIL_PROBES 8
+#define DETAILS_MAX_OF_ROW 64 /* so that a guest that asks for all leaves or MSRs leaves room for the other rows */
 
 /* This factor gives slots of their own to what exits most on a PC: its timers, interrupt controllers, COM1, PCI, the
  * first leaves. */
@@ -45,6 +46,7 @@ struct exit_statistics {
     struct detail detail[DETAILS];   /* who has it is found by the key, and stays where it is */
     u8 in_use[DETAILS];              /* which of them have keys */
     u32 details;                     /* how many */
+    u8 in_row[ROW_COUNT];            /* how many of each row */
     struct account other[ROW_COUNT]; /* what did not fit there */
     u64 avoided[ROW_COUNT];          /* instructions of that type executed inside clusters */
     u64 hits[ROW_COUNT];             /* exits that the translation cache served */

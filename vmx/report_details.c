@@ -24,6 +24,8 @@ static const struct {
     {0xa, "PMU"},
     {0xb, "topology"},
     {0xd, "XSAVE"},
+    {0xf, "RDT"},
+    {0x10, "RDT"},
     {0x15, "TSC"},
     {0x16, "frequency"},
     {0x1f, "topology"},
