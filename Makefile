@@ -148,7 +148,8 @@ PURE := $(filter-out %/offsets.c,$(wildcard emul/*.c cache/*.c ept/*.c)) \
         $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/unpack.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
         $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
-                     lib/console.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c lib/text_queue.c \
+                     lib/console.c lib/console_keys.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c \
+                     lib/text_queue.c \
                      vmx/phases.c vmx/exit_rows.c vmx/exit_statistics.c vmx/printer.c vmx/report_details.c vmx/report_sites.c vmx/hypercall.c)
 
 HOST_FLAGS := -std=gnu11 -g -O1 -I. -DEXEUNT_HOST -fsanitize=address,undefined -fno-sanitize-recover=undefined $(WARN)

@@ -95,6 +95,11 @@ static void read_brand(char brand[49])
     }
 }
 
+static bool console_watched(void)
+{
+    return console_port() && policy_port(&boot.vm.policy, console_port(), 1) != PASS;
+}
+
 static void log_boot(u64 image_bytes)
 {
     const char *present[COUNT_OF(boot.caps_report.present.entry)], *absent[COUNT_OF(boot.caps_report.absent.entry)];
@@ -104,6 +109,8 @@ static void log_boot(u64 image_bytes)
         absent[i] = boot.caps_report.absent.entry[i]->name;
     char brand[49] = "";
     read_brand(brand);
+    if (console_watched() && report_wanted(&boot.options))
+        print("Ctrl-^ three times within two seconds, typed here: a report\n");
     u64 now = rdtsc();
     struct report_boot log = {
         .version = VERSION,
@@ -146,7 +153,8 @@ static _Noreturn void enter_guest(void)
     v->gpr[RBX] = guest->rbx;
     v->gpr[RSI] = guest->rsi;
     log_boot((u64)(image_end - image_start));
-    console_guest_runs(console_port() && policy_port(&boot.vm.policy, console_port(), 1) != PASS);
+    console_guest_runs(console_watched());
+    reporting_guest_runs(cpu);
     statistics_start(&cpu->statistics, rdtsc(), cpu->timed);
     exit_site_check_fields();
     vmx_launch(cpu);

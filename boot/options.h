@@ -67,6 +67,12 @@ struct options_error {
     enum option_id option; /* which one, where the name is known */
 };
 
+/* Not report=none. */
+static inline bool report_wanted(const struct options *options)
+{
+    return options->report.at_end || options->report.period_seconds;
+}
+
 /* The defaults of SPEC 1.3, taken from options.def. */
 void options_defaults(struct options *options);
 

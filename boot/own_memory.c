@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The memory that Exeunt owns (SPEC 1.1): one region at the top of RAM below 4 GiB, the image first, then the page
- * pool.
+ * pool, and last the lines of reports that wait to be printed.
  */
 #include "boot/boot.h"
 #include "lib/address_space.h"
+#include "lib/console.h"
 #include "lib/cpu.h"
 #include "lib/msr.h"
 #include "lib/panic.h"
@@ -14,6 +15,8 @@
 /* One CPU's worth: image, stacks and per-CPU state, and some 3 MiB of pages for page tables. */
 #define REGION_SIZE (4 * MIB)
 #define REGION_ALIGNMENT (2 * MIB)
+/* A report has 10 to 40 KiB; with 64 phases (marks) of ten rows each, above 200. */
+#define LINES_SIZE (256 * KIB)
 #define IDENTITY_TABLES_SIZE (PAGING_OFF_PAGES * PAGE_SIZE)
 #define REGION_FLOOR (1 * MIB) /* real-mode guests need all below */
 
@@ -52,7 +55,7 @@ static u64 take_memory(struct boot *boot, u64 size, u64 alignment)
 static void move_to(struct boot *boot, u64 region)
 {
     u64 image_bytes = (u64)(image_end - image_start);
-    u32 pages = (u32)((REGION_SIZE - image_bytes) >> PAGE_SHIFT);
+    u32 pages = (u32)((REGION_SIZE - LINES_SIZE - image_bytes) >> PAGE_SHIFT);
     page_pool_init(&boot->pool, direct(hpa(region + image_bytes)), hpa(region + image_bytes), pages);
     own_space = (struct address_space){
         .region = hpa(region),
@@ -79,6 +82,7 @@ void boot_own_memory(struct boot *boot)
     if (!boot->unrestricted)
         boot->identity_tables = hpa(take_memory(boot, IDENTITY_TABLES_SIZE, PAGE_SIZE));
     move_to(boot, region);
+    console_give_room((char *)(EXEUNT_BASE + REGION_SIZE - LINES_SIZE), LINES_SIZE);
     print("memory: %llu MiB RAM; Exeunt owns %llu KiB at %llx\n", memory_map_ram(&boot->map) / MIB, REGION_SIZE / KIB,
           (unsigned long long)region);
 }

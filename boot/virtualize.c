@@ -104,7 +104,6 @@ void boot_check_vmx(struct boot *boot, struct cpu *cpu)
         .tsc = boot->options.trap.tsc,
         .dr = boot->options.trap.dr,
         .cr3 = boot->options.trap.cr3,
-        .preemption_timer = boot->options.report.period_seconds,
     };
     if (caps_negotiate(&boot->caps, &needs, &cpu->controls, &boot->caps_report) != CAPS_OK)
         refuse_controls(&boot->caps_report);
@@ -283,7 +282,9 @@ static void init_reporting(struct boot *boot)
         .at_end = boot->options.report.at_end,
         .memory_owned = own_space.region_size,
         .pool = &boot->pool,
-        .line_ticks = boot->ticks_per_ms * 10,
+        .keys = report_wanted(&boot->options),
+        .ticks_per_ms = boot->ticks_per_ms,
+        .timer = caps_has_timer(&boot->caps),
         .timer_shift = caps_preemption_shift(&boot->caps),
     });
 }

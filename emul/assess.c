@@ -65,17 +65,20 @@ static bool all_ports_trapped(const struct policy *policy)
 
 /*
  * Whether a guard has nothing to say to this access. It lets pass a dword at the PCI address, though that covers the
- * reset control (guard_port_write()); of what is read it changes PM1_STS only, in the high byte (guard_port_read()).
+ * reset control (guard_port_write()); of what is read it changes PM1_STS only, in the high byte (guard_port_read()),
+ * and what is typed on the console is looked at.
  */
 static bool guard_passes(const struct cluster_request *request, const struct insn *insn, u32 port)
 {
     const struct guard_config *guards = request->guards;
-    u32 size = io_size(insn);
+    u32 size = io_size(insn), console = request->policy->console_data;
 
-    if (insn->op == OP_OUT && size == 1 && port && port == request->policy->console_data)
+    if (insn->op == OP_OUT && size == 1 && port && port == console)
         return request->console; /* the translator sees to it */
     if (insn->op == OP_OUT)
         return port == PORT_PCI_ADDRESS && size == 4;
+    if (console && console - port < size)
+        return false;
     return insn->op == OP_IN && guards && guards->pm1a_status + 1 - port >= size &&
            guards->pm1b_status + 1 - port >= size;
 }

@@ -7,6 +7,13 @@ static u32 ones(u32 size)
     return size == 4 ? 0xffffffff : (1u << (8 * size)) - 1;
 }
 
+/* Of the guarded ports only the console's data port is shown. */
+static __attribute__((noinline)) void show_input(struct vm *vm, u16 port, u32 size, u32 value)
+{
+    if (vm->machine->port_read)
+        vm->machine->port_read(port, size, value);
+}
+
 u32 device_port_read(struct vcpu *v, u16 port, u32 size)
 {
     struct vm *vm = v->vm;
@@ -17,7 +24,11 @@ u32 device_port_read(struct vcpu *v, u16 port, u32 size)
         return ones(size);
     }
     u32 value = vm->machine->port_in(port, size) & ones(size);
-    return verdict == GUARD ? guard_port_read(&vm->guards, port, size, value) : value;
+    if (verdict != GUARD)
+        return value;
+    if ((u32)vm->policy.console_data - port < size)
+        show_input(vm, port, size, value);
+    return guard_port_read(&vm->guards, port, size, value);
 }
 
 /* False: the write is not performed. */

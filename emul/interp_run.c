@@ -128,7 +128,7 @@ u64 run_outs(struct string *s, u64 count)
     do {
         device_port_write(v, (u16)v->gpr[RDX], s->size, (u32)access_load(source.at + done * s->size, s->size));
         done++;
-    } while (done < source.count && !time_is_up(s->in, &s->start));
+    } while (done < source.count && !string_lets_report_in(s) && !time_is_up(s->in, &s->start));
     advance(s, RSI, done);
     return done;
 }

@@ -73,7 +73,7 @@ static enum emul_status repeat(struct string *s, string_element *one, string_run
         reg_write(in->v, RCX, s->address_size, count);
         if (count == 0 || s->ends)
             return EMUL_DONE;
-        if (single_step || breakpoint_met(in->v) || time_is_up(in, &s->start))
+        if (single_step || breakpoint_met(in->v) || string_lets_report_in(s) || time_is_up(in, &s->start))
             return EMUL_PARTIAL;
     }
 }
@@ -192,9 +192,13 @@ static enum emul_status string_memory(struct interp *in, string_element *one, st
 /* Intel's processors ask for the port's permission before they look at the count, which may be 0. */
 static enum emul_status string_port(struct interp *in, string_element *one, string_run *run)
 {
+    const struct vm *vm = in->v->vm;
     struct string s = string_begin(in, io_size(in->insn));
-    if (!emul_port_allowed(in->v, (u16)in->v->gpr[RDX], s.size))
+    u16 port = (u16)in->v->gpr[RDX];
+    if (!emul_port_allowed(in->v, port, s.size))
         return EMUL_EVENT;
+    if (in->insn->op == OP_OUTS && port && port == vm->policy.console_data)
+        s.line = vm->machine->console_line;
     return repeat(&s, one, run);
 }
 

@@ -6,6 +6,7 @@
 #define EMUL_INTERP_STRING_H
 
 #include "emul/interp.h"
+#include "lib/console.h"
 
 struct string {
     struct interp *in;
@@ -15,7 +16,14 @@ struct string {
     u64 start; /* time_is_up() */
     bool ends; /* REPE, REPNE: the last comparison ends the repetition */
     struct access_cursor source, target;
+    const struct console_line *line; /* of what is written to the console; else NULL */
 };
+
+/* Lines of a report wait for the end of the guest's (SPEC 8.5): here it is, and string output stops, to let them in. */
+static inline bool string_lets_report_in(const struct string *s)
+{
+    return s->line && !s->line->plain && s->line->last == '\n';
+}
 
 /* Performs one element and moves rSI and rDI. False: fault raised. */
 typedef bool string_element(struct string *s);

@@ -120,7 +120,7 @@ static void add_end_guards(struct raw_rules *raw, const struct guard_config *con
     guard_port(raw, config->reset_port);
 }
 
-/* Data and line control: what goes out, and whether offset 0 is the divisor instead (SPEC 8.5). */
+/* Data and line control: what goes out and comes in, and whether offset 0 is the divisor instead (SPEC 8.5). */
 static void add_console(struct raw_rules *raw, u16 base)
 {
     guard_port(raw, base);

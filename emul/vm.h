@@ -36,6 +36,8 @@ struct machine {
     void (*guest_ends)(enum end_cause cause); /* before the access that ends it takes effect: prints the last report */
     /* After each port write that was performed, for whoever follows the console's line starts. May be NULL. */
     void (*port_written)(u16 port, u32 size, u32 value);
+    /* After each read of the console's data port (policy.console_data), for whoever follows its input. May be NULL. */
+    void (*port_read)(u16 port, u32 size, u32 value);
     struct console_line *console_line; /* for writes to policy.console_data without port_written(); may be NULL */
 };
 

@@ -197,7 +197,7 @@ static const struct {
     {"VMCALL", "hypercalls to Exeunt"},
     {"HLT", "HLT, with trap=hlt"},
     {"RDTSC", "RDTSC, with trap=tsc"},
-    {"PREEMPTION_TIMER", "the VMX preemption timer: report=period"},
+    {"PREEMPTION_TIMER", "the VMX-preemption timer: reports during the run"},
     {"EXCEPTION_OR_NMI", "exceptions that Exeunt intercepts, and NMIs"},
     {"UNKNOWN", "an exit reason that the SDM does not have"},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/console.h"
 
+#include "lib/console_keys.h"
 #include "lib/console_uart.h"
 #include "lib/console_vga.h"
 #include "lib/format.h"
@@ -19,7 +20,11 @@ static struct {
     bool fatal;
     bool guest_runs;
     bool tracked;
-    bool guest_dlab; /* the guest's LCR.DLAB: its data port is the divisor now */
+    bool guest_dlab;  /* the guest's LCR.DLAB: its data port is the divisor now */
+    bool guest_uses;  /* the guest wrote text, or takes input by interrupts */
+    bool input_waits; /* the last console_poll_keys() saw it, and the guest has read nothing since */
+    struct console_keys keys;
+    void (*polling_ends)(void);
     u64 began;
     u64 spent;
     bool holding; /* between console_hold() and console_release() */
@@ -33,9 +38,10 @@ static bool at_line_start(void)
     return console_line.last == '\n';
 }
 
+/* The first character is to be seen: from there on the input is the guest's. */
 static void set_plain(void)
 {
-    console_line.plain = !console.guest_dlab && text_queue_empty(&console.held);
+    console_line.plain = console.guest_uses && !console.guest_dlab && text_queue_empty(&console.held);
 }
 
 static void add_sink(struct console_sink *sink, bool chosen)
@@ -81,25 +87,81 @@ void console_guest_runs(bool tracked)
     console.vga.sink.chosen = false;
 }
 
+static void note_use(void)
+{
+    if (console.guest_uses)
+        return;
+    console.guest_uses = true;
+    if (console.keys.limit)
+        console.polling_ends();
+}
+
 static void guest_uart_write(u32 reg, u8 value)
 {
     if (reg == UART_LCR)
         console.guest_dlab = value & UART_LCR_DLAB;
-    else if (reg == UART_DATA && !console.guest_dlab)
+    else if (reg == UART_DATA && !console.guest_dlab) {
         console_line.last = value;
+        note_use();
+    }
     set_plain();
+}
+
+/* Out of line: writes to other ports are more frequent. `reg`: of the first byte, which may lie before the UART. */
+static __attribute__((noinline)) void guest_uart_writes(u32 reg, u32 size, u32 value)
+{
+    for (u32 i = 0; i < size; i++)
+        if (reg + i <= UART_SCRATCH)
+            guest_uart_write(reg + i, (u8)(value >> 8 * i));
 }
 
 void console_guest_port_write(u16 port, u32 size, u32 value)
 {
-    u16 base = console_port();
-    if (!base)
-        return;
-    for (u32 i = 0; i < size; i++) {
-        u32 reg = (u32)port + i - base;
-        if (reg <= UART_SCRATCH)
-            guest_uart_write(reg, (u8)(value >> 8 * i));
+    const struct uart *uart = &console.uart;
+    u32 reg = (u32)port - uart->port;
+    if (uart->sink.chosen && reg + size - 1 < UART_SCRATCH + size)
+        guest_uart_writes(reg, size, value);
+}
+
+void console_watch_keys(u64 ticks, void (*polling_ends)(void))
+{
+    console.polling_ends = polling_ends;
+    console.keys.limit = console.tracked ? ticks : 0;
+}
+
+static bool see_key(u8 byte)
+{
+    return console_keys_see(&console.keys, byte, console.machine.time());
+}
+
+bool console_guest_port_read(u16 port, u32 size, u32 value)
+{
+    u32 at = (u32)console_port() - port; /* of the data port among the bytes */
+    if (!console.keys.limit || console.guest_dlab || at >= size)
+        return false;
+    console.input_waits = false;
+    return see_key((u8)(value >> 8 * at));
+}
+
+bool console_polls_keys(void)
+{
+    return console.keys.limit && !console.guest_uses;
+}
+
+bool console_poll_keys(void)
+{
+    bool waited = console.input_waits, seen = false;
+    u8 byte;
+    if (!console_polls_keys() || !uart_is_open(&console.uart))
+        return false;
+    if (uart_interrupts_for_input(&console.uart)) {
+        note_use();
+        return false;
     }
+    for (u32 i = 0; waited && i < UART_FIFO_SIZE && uart_take(&console.uart, &byte); i++)
+        seen |= see_key(byte);
+    console.input_waits = uart_has_input(&console.uart);
+    return seen;
 }
 
 static bool active(const struct console_sink *sink)
@@ -155,6 +217,11 @@ static void send_held_line(void)
         send_line(line, (size_t)format(line, sizeof(line), "exeunt: %u lines of a report lost\n", console.held.lost));
         console.held.lost = 0;
     }
+}
+
+void console_give_room(char *room, u32 size)
+{
+    console.held = (struct text_queue){.text = room, .size = size};
 }
 
 void console_hold(void)

@@ -56,13 +56,29 @@ u16 console_port(void);
 
 /*
  * The guest runs from now on, and the UART is its own between two groups. `tracked`: every write of the guest to the
- * UART will be shown to console_guest_port_write(), so it is known whether the guest stands at a line's start.
+ * UART will be shown to console_guest_port_write(), so it is known whether the guest stands at a line's start, and each
+ * read of its data port to console_guest_port_read().
  * Otherwise each group begins with a line break. The screen is no longer written, except by fatal messages.
  */
 void console_guest_runs(bool tracked);
 
 /* The guest wrote `size` bytes to `port` (any port; calls are cheap). */
 void console_guest_port_write(u16 port, u32 size, u32 value);
+
+/*
+ * Keys that ask for a report (lib/console_keys.h), `ticks` of the TSC being the time that they may take. Only where the
+ * port is watched. console_guest_port_read(): the guest read `size` bytes from `port`; it has them, whatever they are.
+ * True: these were the last of the keys. It is enough to be called for the data port.
+ *
+ * console_poll_keys(), now and then, takes what was typed on a UART that the guest does not use, so that the keys are
+ * seen there too. The guest uses it from the first character that it writes, or from when it has the UART interrupt it
+ * for input; from then on input is the guest's: console_polls_keys() is false, and polling_ends() was called. What the
+ * guest may still read by polling is left to it from one call to the next.
+ */
+void console_watch_keys(u64 ticks, void (*polling_ends)(void));
+bool console_guest_port_read(u16 port, u32 size, u32 value);
+bool console_polls_keys(void);
+bool console_poll_keys(void);
 
 /*
  * For translated code, which need not call that for each character: while `plain` is 1, a byte to the data port is text
@@ -83,10 +99,12 @@ void console_write(const char *text, size_t length);
 
 /*
  * A report while the guest runs (SPEC 8.5): between console_hold() and console_release() text is put aside instead of
- * sent, so that a snapshot takes no time. Then console_send_held() sends one line at each call: 10 to 20 ms of a 115200
+ * sent, so that a snapshot takes no time. Then console_send_held() sends one line at each call: 7 to 35 ms of a 115200
  * baud line, never a second. Text that is written directly lets what is held go first. Outside of a group only.
  */
 void console_hold(void);
+void console_give_room(char *room,
+                       u32 size); /* where it waits; `size` is a power of two. What does not fit is counted */
 void console_release(void);
 
 /* Whether lines wait for console_send_held(). */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/console_uart.h"
 
+#include "lib/counters.h"
+
 #define UART_CLOCK 115200 /* baud at divisor 1 */
-#define UART_FIFO_SIZE 16
 
 /*
  * Polls per unit of the divisor that a wait for a full FIFO (16 bytes, 160 bits) may take. 160 bits at 115200 baud are
@@ -21,10 +22,19 @@ static void set(const struct uart *uart, enum uart_register reg, u8 value)
     uart->out8((u16)(uart->port + reg), value);
 }
 
+/* The guest will not see what reading the line status clears: it is counted. */
+static u8 get_status(struct uart *uart)
+{
+    u8 status = get(uart, UART_LSR);
+    if (uart->shared && status & UART_LSR_OE)
+        counters.serial_overruns++;
+    return status;
+}
+
 static bool wait_for(struct uart *uart, u8 bits)
 {
     u64 polls = (u64)UART_POLLS * uart->divisor;
-    while (!uart->dead && (get(uart, UART_LSR) & bits) != bits)
+    while (!uart->dead && (get_status(uart) & bits) != bits)
         if (!--polls)
             uart->dead = true;
     return !uart->dead;
@@ -77,8 +87,9 @@ static void set_divisor(const struct uart *uart, u16 divisor)
 
 /*
  * Takes the UART over from the guest, which may stand anywhere, also between two writes to the divisor. FCR cannot be
- * read and is left alone: the guest's received bytes stay in its FIFO. Bytes that the guest still sends must leave
- * under its own settings.
+ * read and is left alone: the guest's received bytes stay in its FIFO. More than it holds would be lost: without RTS
+ * the other side waits with them, if it looks at that. Bytes that the guest still sends must leave under its own
+ * settings.
  */
 static void uart_begin(struct console_sink *sink)
 {
@@ -96,7 +107,7 @@ static void uart_begin(struct console_sink *sink)
     uart->burst = (get(uart, UART_IIR) & UART_IIR_FIFO) == UART_IIR_FIFO ? UART_FIFO_SIZE : 1;
     if (uart->kept.divisor != uart->divisor)
         set_divisor(uart, uart->divisor);
-    set(uart, UART_MCR, (uart->kept.mcr & UART_MCR_OUT2) | UART_MCR_DTR | UART_MCR_RTS);
+    set(uart, UART_MCR, (uart->kept.mcr & UART_MCR_OUT2) | UART_MCR_DTR);
 }
 
 /*
@@ -137,6 +148,29 @@ static void uart_write(struct console_sink *sink, const char *text, size_t lengt
             send(uart, '\r');
         send(uart, text[i]);
     }
+}
+
+bool uart_is_open(const struct uart *uart)
+{
+    return !uart->dead && !(get(uart, UART_LCR) & UART_LCR_DLAB) && !(get(uart, UART_MCR) & UART_MCR_LOOP);
+}
+
+bool uart_interrupts_for_input(const struct uart *uart)
+{
+    return get(uart, UART_IER) & UART_IER_INPUT;
+}
+
+bool uart_has_input(const struct uart *uart)
+{
+    return get(uart, UART_LSR) & UART_LSR_DR;
+}
+
+bool uart_take(const struct uart *uart, u8 *byte)
+{
+    if (!uart_has_input(uart))
+        return false;
+    *byte = get(uart, UART_DATA);
+    return true;
 }
 
 bool uart_init(struct uart *uart, u16 port, u32 baud, const struct console_machine *machine)

@@ -7,6 +7,8 @@
 
 #include "lib/console.h"
 
+#define UART_FIFO_SIZE 16
+
 /* Registers by offset from the base port; with LCR.DLAB the first two are the divisor. */
 enum uart_register { UART_DATA, UART_IER, UART_IIR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
 
@@ -19,6 +21,9 @@ enum uart_bit {
     UART_MCR_OUT1 = 0x04,
     UART_MCR_OUT2 = 0x08,
     UART_MCR_LOOP = 0x10,
+    UART_IER_INPUT = 0x01,
+    UART_LSR_DR = 0x01,   /* a byte has come */
+    UART_LSR_OE = 0x02,   /* one was lost; reading this clears it */
     UART_LSR_THRE = 0x20, /* room for a byte, or a whole FIFO of them */
     UART_LSR_TEMT = 0x40, /* the last bit is out */
     UART_FCR_ENABLE_AND_CLEAR = 0x07,
@@ -42,6 +47,14 @@ struct uart {
 
 /* Fills *uart and sets the device up: 8N1, FIFO on, interrupts off. False: no UART answers at `port`. */
 bool uart_init(struct uart *uart, u16 port, u32 baud, const struct console_machine *machine);
+
+/* The data port is that, and leads to the wire: it is neither the divisor nor looped back now. */
+bool uart_is_open(const struct uart *uart);
+/* The guest has it interrupt for what comes in. Only while it is open; so is each of the following. */
+bool uart_interrupts_for_input(const struct uart *uart);
+bool uart_has_input(const struct uart *uart);
+/* False: there is none. */
+bool uart_take(const struct uart *uart, u8 *byte);
 
 /* Waits until all is sent; what does not come to an end is given up. */
 void uart_drain(struct uart *uart);

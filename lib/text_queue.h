@@ -7,10 +7,9 @@
 
 #include "lib/types.h"
 
-#define TEXT_QUEUE_SIZE 32768 /* a power of two; a report with all of its JSON lines has about 16 KiB */
-
 struct text_queue {
-    char text[TEXT_QUEUE_SIZE];
+    char *text;
+    u32 size;        /* of `text`: a power of two, or 0 */
     u32 first, next; /* free-running: the slot is the remainder by the size */
     u32 lost;        /* pieces left out */
 };

@@ -119,8 +119,6 @@ static void drop_useless(struct word words[CONTROL_WORD_COUNT])
 
 static u64 asked_for(const struct policy_needs *needs, enum control_word word)
 {
-    if (word == CONTROL_PIN)
-        return needs->preemption_timer ? PIN_PREEMPTION_TIMER : 0;
     if (word != CONTROL_PRIMARY)
         return 0;
     return (needs->hlt ? PRIMARY_HLT_EXITING : 0) | (needs->tsc ? PRIMARY_RDTSC_EXITING : 0) |
@@ -155,6 +153,8 @@ static void negotiate_one(const struct control *control, const struct policy_nee
             list_add(&report->forced, control);
         return;
     }
+    if (control->need == OPTIONAL)
+        list_add(possible ? &report->present : &report->absent, control);
     if (control->need == DYNAMIC && !possible)
         list_add(&report->missing, control);
     if (forced)

@@ -29,7 +29,7 @@ enum control_word {
     CONTROL_WORD_COUNT,
 };
 
-enum control_need { REQUIRED, WANTED, DYNAMIC, ON_DEMAND, OFF };
+enum control_need { REQUIRED, WANTED, OPTIONAL, DYNAMIC, ON_DEMAND, OFF };
 
 /* PIN_NMI_EXITING, SECONDARY_ENABLE_EPT, VM_EXIT_HOST_64, EPT_VPID_PAGE_2M...: one bit each, within its word. */
 enum control_bits {
@@ -63,10 +63,9 @@ struct policy_needs {
     bool tsc; /* RDTSC exiting */
     bool dr;  /* MOV-DR exiting */
     bool cr3; /* CR3-load and CR3-store exiting */
-    bool preemption_timer;
 };
 
-/* What Exeunt writes to the VMCS at the start. DYNAMIC bits are clear. */
+/* What Exeunt writes to the VMCS at the start. OPTIONAL and DYNAMIC bits are clear. */
 struct vmx_controls {
     u32 pin, primary, secondary, vm_exit, vm_entry;
     u64 ept_vpid; /* the capabilities that Exeunt uses: enum control_bits EPT_VPID_* */
@@ -84,7 +83,7 @@ struct control_list {
 struct caps_report {
     struct control_list missing;         /* required, or asked for by the policy, and cannot be set */
     struct control_list forced;          /* must be clear and cannot be */
-    struct control_list present, absent; /* WANTED */
+    struct control_list present, absent; /* WANTED, OPTIONAL */
 };
 
 enum caps_status {
@@ -132,6 +131,12 @@ static inline u32 caps_revision(const struct vmx_caps *caps)
 static inline bool caps_string_io_information(const struct vmx_caps *caps)
 {
     return caps->basic & BIT(54);
+}
+
+/* The VMX-preemption timer can be had, and goes on from one entry to the next. */
+static inline bool caps_has_timer(const struct vmx_caps *caps)
+{
+    return caps->pin >> 32 & PIN_PREEMPTION_TIMER && caps->vm_exit >> 32 & VM_EXIT_SAVE_PREEMPTION_TIMER;
 }
 
 /* The preemption timer counts down when bit (this value) of the TSC changes. */

@@ -32,9 +32,10 @@ enum attention { ATTENTION_NMI = 1, ATTENTION_MACHINE_CHECK = 2 };
 enum chore {
     CHORE_NMI = 1,           /* an NMI waits for the guest until it can be injected */
     CHORE_MACHINE_CHECK = 2, /* the same */
-    CHORE_CONSOLE = 4,       /* lines of a report wait to be sent, one in each exit */
+    CHORE_CONSOLE = 4,       /* a line of a report is to be sent, as soon as the guest stands at a line's start */
     CHORE_DELAY = 8,         /* exit-delay= */
     CHORE_PERIOD = 16,       /* report=period: is a report due? */
+    CHORE_REPORT = 256,      /* a report was asked for by the keys of lib/console_keys.h */
     CHORE_RECORD = 128,      /* the path from this exit on is to be recorded (emul/site.h) */
     CHORE_RUN = 64,          /* translated code is to be run: cpu->run */
     CHORE_ARMED = 32,        /* none: DR7 enables breakpoints, which entry.S does not look for */
@@ -56,7 +57,10 @@ struct cpu {
     struct event vectoring; /* the event whose delivery this exit interrupted */
     u64 mismatch_rip;       /* where the last instruction was met that is not what exited, */
     u32 mismatches;         /* and how often in a row */
-    u32 line_waits;         /* exits for which a line of a report waited */
+    u64 timer_due;          /* TSC at which reporting_timer() is to be called; 0: never */
+    u64 line_waits;         /* TSC since when a line of a report has waited for the guest to end its own; 0: none has */
+    u64 line_sent;          /* TSC when the last line of a report was out, */
+    u64 line_took;          /* and how long that took */
     u32 chores;             /* enum chore: what has to be done before the next entry; mostly nothing */
 
     /* Control fields as they stand in the VMCS: written only when they change. */

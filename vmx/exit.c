@@ -3,7 +3,6 @@
 
 #include "emul/retire.h"
 #include "emul/translated.h"
-#include "lib/console.h"
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/panic.h"
@@ -87,27 +86,10 @@ u64 exit_qualification(struct cpu *cpu)
     return qualification;
 }
 
-/* So many exits a report waits for the guest to end a line that it has begun (SPEC 8.5). */
-#define LINE_WAITS_MAX 8192
-
 static void wait_delay(const struct cpu *cpu)
 {
     for (u64 start = rdtsc(); rdtsc() - start < cpu->exit_delay;)
         cpu_pause();
-}
-
-/* The wire's time is Exeunt's own, not that of the exit that happens to be in progress. */
-static void send_report_line(struct cpu *cpu)
-{
-    if (console_in_guest_line() && ++cpu->line_waits < LINE_WAITS_MAX)
-        return;
-    cpu->line_waits = 0;
-    statistics_close(&cpu->statistics, cpu->timed ? rdtsc() : 0);
-    console_send_held();
-    if (!console_holds()) {
-        cpu->chores &= ~(u32)CHORE_CONSOLE;
-        reporting_set_timer(cpu);
-    }
 }
 
 static void do_chores(struct cpu *cpu)
@@ -115,9 +97,11 @@ static void do_chores(struct cpu *cpu)
     if (cpu->chores & CHORE_RECORD)
         exit_site_record(cpu);
     if (cpu->chores & CHORE_CONSOLE)
-        send_report_line(cpu);
-    else if (cpu->chores & CHORE_PERIOD)
+        reporting_send_line(cpu);
+    if (cpu->chores & CHORE_PERIOD)
         reporting_periodic(cpu);
+    if (cpu->chores & CHORE_REPORT)
+        reporting_by_keys(cpu);
     if (cpu->chores & CHORE_DELAY)
         wait_delay(cpu);
 }

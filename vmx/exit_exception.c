@@ -7,6 +7,7 @@
 #include "vmx/exit.h"
 #include "vmx/exit_reasons.h"
 #include "vmx/insn.h"
+#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -47,8 +48,11 @@ void exit_startup_ipi(struct cpu *cpu)
     counters.unexpected_exits++;
 }
 
-/* report=period: the guest had left for no other reason. Whether a report is due is looked at in every exit. */
-void exit_preemption_timer(struct cpu *cpu) {}
+/* Whether a report is due, or a line of it, is looked at in every exit. */
+void exit_preemption_timer(struct cpu *cpu)
+{
+    reporting_timer(cpu);
+}
 
 void exit_triple_fault(struct cpu *cpu)
 {

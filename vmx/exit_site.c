@@ -7,6 +7,7 @@
 #include "vmx/exit.h"
 #include "vmx/exit_reasons.h"
 #include "vmx/insn.h"
+#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -159,6 +160,10 @@ static void note_cr3(struct cpu *cpu)
 bool exit_site_compare(struct cpu *cpu, struct translation *translation)
 {
     translation->uses_to_compare = TC_COMPARE_AGAIN;
+    if (cpu->timer_due && rdtsc() >= cpu->timer_due) {
+        reporting_timer(cpu);
+        return false; /* the long way looks at what is due */
+    }
     return translation_compare(&cpu->sites->tc, translation) && site_keeps_promise(cpu->sites, translation);
 }
 

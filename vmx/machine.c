@@ -74,6 +74,13 @@ bool machine_read_cpuid(struct cpu *cpu)
     return cpuid_table_build(&cpu->cpuid, read_leaf, NULL, &facts) == CPUID_OK;
 }
 
+/* The report itself is printed between two exits. */
+static void port_read(u16 port, u32 size, u32 value)
+{
+    if (console_guest_port_read(port, size, value))
+        host_cpu()->chores |= CHORE_REPORT;
+}
+
 const struct machine real_machine = {
     .port_in = port_in,
     .port_out = port_out,
@@ -84,6 +91,7 @@ const struct machine real_machine = {
     .debug_address = debug_address,
     .time = rdtsc,
     .guest_ends = reporting_guest_ends,
+    .port_read = port_read,
     .port_written = console_guest_port_write,
     .console_line = &console_line,
 };

@@ -10,6 +10,7 @@
 #include "vmx/insn.h"
 #include "vmx/machine.h"
 #include "vmx/mtrr.h"
+#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -106,6 +107,8 @@ static bool write_tsc(struct cpu *cpu, u32 msr, u64 value)
     cpu->exited += delta;
     cpu->entered += delta;
     statistics_rebase(&cpu->statistics, delta);
+    cpu->report_due += delta;
+    reporting_set_timer(cpu);
     counters.tsc_writes++;
     return true;
 }

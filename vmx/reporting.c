@@ -2,6 +2,7 @@
 #include "vmx/reporting.h"
 
 #include "lib/console.h"
+#include "lib/console_keys.h"
 #include "lib/counters.h"
 #include "lib/cpu.h"
 #include "lib/print.h"
@@ -10,7 +11,12 @@
 #include "vmx/exit_site.h"
 #include "vmx/insn.h"
 #include "vmx/report.h"
+#include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
+
+#define LINE_MS 10       /* at least, between two lines of a report during the run */
+#define LINE_WAIT_MS 250 /* how long one waits for the guest to end its own line */
+#define POLL_MS 100      /* how often Exeunt looks for keys itself */
 
 static struct reporting own;
 static bool ended;
@@ -86,7 +92,7 @@ static void reset(void *context)
     phases_reset(&cpu->marks.phases);
 }
 
-/* While the guest runs a report is a snapshot that goes out line by line, one in each exit (SPEC 8.5). */
+/* While the guest runs a report is a snapshot that goes out line by line (SPEC 8.5). */
 static void report(void *context)
 {
     console_hold();
@@ -96,18 +102,88 @@ static void report(void *context)
     reporting_set_timer(host_cpu());
 }
 
+static u64 pause_after_line(const struct cpu *cpu)
+{
+    return max_u64(cpu->line_took, LINE_MS * own.ticks_per_ms);
+}
+
+static u64 timer_ticks(const struct cpu *cpu)
+{
+    u64 period = cpu->report_period / 8, poll = POLL_MS * own.ticks_per_ms;
+    if (console_holds())
+        return pause_after_line(cpu);
+    if (console_polls_keys())
+        return period ? min_u64(period, poll) : poll;
+    return period;
+}
+
 void reporting_set_timer(struct cpu *cpu)
 {
-    if (!(cpu->controls.pin & PIN_PREEMPTION_TIMER))
+    u64 ticks = timer_ticks(cpu);
+    cpu->timer_due = ticks ? rdtsc() + ticks : 0;
+    state_set_timer(cpu, ticks && own.timer);
+    if (ticks && own.timer)
+        vmwrite(VMCS_PREEMPTION_TIMER_VALUE, min_u64(ticks >> own.timer_shift, 0xffffffff));
+}
+
+void reporting_timer(struct cpu *cpu)
+{
+    if (console_poll_keys())
+        cpu->chores |= CHORE_REPORT;
+    reporting_set_timer(cpu);
+}
+
+/* At once, not when it fires: whoever counts exits shall not find one more. */
+static void polling_ends(void)
+{
+    reporting_set_timer(host_cpu());
+}
+
+void reporting_guest_runs(struct cpu *cpu)
+{
+    console_watch_keys(own.keys ? CONSOLE_KEYS_MS * own.ticks_per_ms : 0, polling_ends);
+    reporting_set_timer(cpu);
+}
+
+void reporting_by_keys(struct cpu *cpu)
+{
+    cpu->chores &= ~(u32)CHORE_REPORT;
+    report(NULL);
+}
+
+/* The guest is in the middle of a line; but a prompt may never end. */
+static bool waits_for_guest(struct cpu *cpu, u64 tsc)
+{
+    if (!console_in_guest_line())
+        return false;
+    if (!cpu->line_waits)
+        cpu->line_waits = tsc;
+    return tsc - cpu->line_waits < LINE_WAIT_MS * own.ticks_per_ms;
+}
+
+/*
+ * The guest stands still while a line goes out; then it runs for as long, so that it has at least half of the time, and
+ * takes in time what is typed. The wire's time is Exeunt's own, not that of the exit that happens to be in progress.
+ */
+void reporting_send_line(struct cpu *cpu)
+{
+    u64 begin = rdtsc();
+    if (begin - cpu->line_sent < cpu->line_took || waits_for_guest(cpu, begin))
         return;
-    u64 ticks = cpu->chores & CHORE_CONSOLE ? own.line_ticks : cpu->report_period / 8;
-    vmwrite(VMCS_PREEMPTION_TIMER_VALUE, min_u64(ticks >> own.timer_shift, 0xffffffff));
+    cpu->line_waits = 0;
+    statistics_close(&cpu->statistics, cpu->timed ? begin : 0);
+    console_send_held();
+    cpu->line_sent = rdtsc();
+    cpu->line_took = cpu->line_sent - begin;
+    if (!console_holds())
+        cpu->chores &= ~(u32)CHORE_CONSOLE;
+    reporting_set_timer(cpu);
 }
 
 void reporting_periodic(struct cpu *cpu)
 {
     u64 tsc = rdtsc();
-    if (tsc < cpu->report_due)
+    if (tsc < cpu->report_due || console_holds())
         return;
     cpu->report_due = tsc + cpu->report_period;
     report(NULL);

@@ -208,6 +208,18 @@ void state_clear_primary(struct cpu *cpu, u32 bits)
         vmwrite(VMCS_PRIMARY_CONTROLS, cpu->controls.primary &= ~bits);
 }
 
+/* SDM "VM-Exit Control Fields": a timer that is not active must not be saved. */
+void state_set_timer(struct cpu *cpu, bool on)
+{
+    struct vmx_controls *controls = &cpu->controls;
+    if (!(controls->pin & PIN_PREEMPTION_TIMER) == !on)
+        return;
+    controls->pin ^= PIN_PREEMPTION_TIMER;
+    controls->vm_exit ^= VM_EXIT_SAVE_PREEMPTION_TIMER;
+    vmwrite(VMCS_PIN_CONTROLS, controls->pin);
+    vmwrite(VMCS_EXIT_CONTROLS, controls->vm_exit);
+}
+
 static void write_segment(struct vcpu *v, enum segment_name name)
 {
     const struct segment *s = &v->seg[name];

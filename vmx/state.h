@@ -27,4 +27,7 @@ void state_set_efer(struct cpu *cpu, u64 value);
 void state_set_primary(struct cpu *cpu, u32 bits);
 void state_clear_primary(struct cpu *cpu, u32 bits);
 
+/* Activates the VMX-preemption timer, which then goes on from one entry to the next, or stops it. */
+void state_set_timer(struct cpu *cpu, bool on);
+
 #endif

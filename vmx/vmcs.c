@@ -6,7 +6,6 @@
 #include "lib/msr.h"
 #include "lib/panic.h"
 #include "vmx/insn.h"
-#include "vmx/reporting.h"
 #include "vmx/state.h"
 #include "vmx/vmcs_fields.h"
 
@@ -110,7 +109,6 @@ static void write_controls(struct cpu *cpu, const struct vmcs_bitmaps *bitmaps)
     vmwrite(VMCS_EPT_POINTER, cpu->eptp);
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, cpu->cr0_mask);
     vmwrite(VMCS_CR4_GUEST_HOST_MASK, cpu->cr4_mask);
-    reporting_set_timer(cpu);
     if (c->secondary & SECONDARY_ENABLE_VPID)
         vmwrite(VMCS_VPID, GUEST_VPID);
     if (c->secondary & SECONDARY_ENABLE_XSAVES)

@@ -104,6 +104,7 @@ static void begin_one(const struct birth *birth)
     host_guest.machine.port_in = cluster_port_in;
     host_guest.machine.port_out = cluster_port_out;
     host_guest.machine.guest_ends = cluster_guest_ends;
+    host_guest.machine.port_read = birth->console ? cluster_port_read : NULL;
     host_guest.machine.port_written = birth->console ? cluster_port_written : NULL;
     host_guest.machine.console_line = birth->follows ? &cluster_machine()->console : NULL;
     v->seg[SEG_TR] = guest_segment(0x40, TSS, 104 + 0x10, 0x8b);

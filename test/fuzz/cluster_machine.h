@@ -76,6 +76,14 @@ static void cluster_port_written(u16 port, u32 size, u32 value)
             cluster_console_write(cluster_machine(), (u32)port + i - CLUSTER_CONSOLE, (u8)(value >> 8 * i));
 }
 
+/* What is typed is looked at. */
+static void cluster_port_read(u16 port, u32 size, u32 value)
+{
+    u32 at = (u32)CLUSTER_CONSOLE - port;
+    if (at < size && !cluster_machine()->dlab)
+        cluster_note(5ull << 60 | (u8)(value >> 8 * at));
+}
+
 /* Before a turn. */
 static void cluster_console_begin(struct cluster_machine *m, bool held)
 {

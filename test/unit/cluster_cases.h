@@ -92,10 +92,21 @@ static const struct cluster_case cluster_cases[] = {
         .code_size = CODE_64,
         .flow = CLUSTER_STRAIGHT,
         .code = "ec e6 80 90 90 48 cf",
-        .seen = {{0, TRACK_PORT, 0x3f8}},
-        .text = " 0  strong port      in al, dx                        ; port 3f8\n"
+        .seen = {{0, TRACK_PORT, 0x3fa}},
+        .text = " 0  strong port      in al, dx                        ; port 3fa\n"
                 " 1  strong port      out 80, al                       ; port 80\n"
                 "2 instructions, 2 would exit; an instruction that cannot be carried: IRET\n",
+    },
+    {
+        /* What is typed is looked at, also where a word has it; what may be written there is as it was. */
+        .name = "console-in",
+        .code_size = CODE_64,
+        .code = "ec 66 ed ee f4",
+        .seen = {{0, TRACK_PORT, 0x3f8}, {1, TRACK_PORT, 0x3f7}, {3, TRACK_PORT, 0x3f9}},
+        .text = " 0  strong perform   in al, dx                        ; port 3f8\n"
+                " 1  strong perform   in ax, dx                        ; port 3f7\n"
+                " 2  strong port      out dx, al                       ; port 3f9\n"
+                "3 instructions, 3 would exit; an instruction that cannot be carried: HLT\n",
     },
     {
         .name = "dr-pair",
@@ -685,8 +696,8 @@ static const struct cluster_case cluster_cases[] = {
         .code_size = CODE_32,
         .flow = CLUSTER_LOOPS,
         .code = "ec 42 ee f4",
-        .seen = {{0, TRACK_PORT, 0x3f8}},
-        .text = " 0  strong port      in al, dx                        ; port 3f8\n"
+        .seen = {{0, TRACK_PORT, 0x3fa}},
+        .text = " 0  strong port      in al, dx                        ; port 3fa\n"
                 " 1         registers inc edx\n"
                 " 2  strong perform   out dx, al                       ; some port\n"
                 "3 instructions, 2 would exit; an instruction that cannot be carried: HLT\n",
@@ -697,8 +708,8 @@ static const struct cluster_case cluster_cases[] = {
         .flow = CLUSTER_LOOPS,
         .trap = TRAP_SOME,
         .code = "ec e6 80 e4 21 42 ee f4",
-        .seen = {{0, TRACK_PORT, 0x3f8}},
-        .text = " 0  strong port      in al, dx                        ; port 3f8\n"
+        .seen = {{0, TRACK_PORT, 0x3fa}},
+        .text = " 0  strong port      in al, dx                        ; port 3fa\n"
                 " 1  strong port      out 80, al                       ; port 80\n"
                 "2 instructions, 2 would exit; a port or register that must be looked at first\n",
     },
@@ -708,8 +719,8 @@ static const struct cluster_case cluster_cases[] = {
         .flow = CLUSTER_LOOPS,
         .trap = TRAP_SOME,
         .code = "ec e4 21 ec f4",
-        .seen = {{0, TRACK_PORT, 0x3f8}, {3, TRACK_PORT, 0x3fd}},
-        .text = " 0  strong port      in al, dx                        ; port 3f8\n"
+        .seen = {{0, TRACK_PORT, 0x3fa}, {3, TRACK_PORT, 0x3fd}},
+        .text = " 0  strong port      in al, dx                        ; port 3fa\n"
                 " 1         port      in al, 21\n"
                 " 2  strong port      in al, dx                        ; port 3fd\n"
                 "3 instructions, 2 would exit; an instruction that cannot be carried: HLT\n",
@@ -886,8 +897,8 @@ static const struct cluster_case cluster_cases[] = {
         .rip = 0x100,
         .cs_base = 0xffff0,
         .code = "ec ec cb",
-        .seen = {{0, TRACK_PORT, 0x3f8}, {1, TRACK_PORT, 0x3f9}},
-        .text = " 0  strong port      in al, dx                        ; port 3f8\n"
+        .seen = {{0, TRACK_PORT, 0x3fa}, {1, TRACK_PORT, 0x3f9}},
+        .text = " 0  strong port      in al, dx                        ; port 3fa\n"
                 " 1  strong port      in al, dx                        ; port 3f9\n"
                 "2 instructions, 2 would exit; an instruction that cannot be carried: RET_FAR\n",
     },

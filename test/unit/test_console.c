@@ -11,6 +11,7 @@
 #include "lib/console.h"
 #include "lib/console_uart.h"
 #include "lib/console_vga.h"
+#include "lib/counters.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -20,6 +21,7 @@
 #define BYTE_POLLS 7 /* reads of LSR that one byte takes to leave */
 
 static struct {
+    bool input_overran; /* until LSR is read */
     bool absent, stuck, no_scratch, no_loop, no_fifo;
     u8 ier, lcr, mcr, scratch;
     bool fifo;
@@ -27,6 +29,8 @@ static struct {
     u8 queue[16];
     u32 queued, shifting; /* bytes waiting; polls until the one in the shift register is out */
     u8 shift;
+    char input[16]; /* typed, and not yet read */
+    u32 typed;
     u32 overruns, fifo_clears, transmitter_interrupts, accesses;
     char sent[8192];
     u16 sent_divisor[8192];
@@ -58,7 +62,24 @@ static u8 fake_lsr(void)
 {
     pass_time();
     bool room = !fake.queued && !fake.stuck;
-    return (u8)((room ? UART_LSR_THRE : 0) | (room && !fake.shifting ? UART_LSR_TEMT : 0));
+    bool overran = fake.input_overran;
+    fake.input_overran = false;
+    return (u8)((overran ? UART_LSR_OE : 0) | (fake.typed ? UART_LSR_DR : 0) | (room ? UART_LSR_THRE : 0) |
+                (room && !fake.shifting ? UART_LSR_TEMT : 0));
+}
+
+static void fake_types(const char *text)
+{
+    for (; *text && fake.typed < sizeof(fake.input); text++)
+        fake.input[fake.typed++] = *text;
+}
+
+static u8 fake_read(void)
+{
+    char byte = fake.input[0];
+    if (fake.typed)
+        memmove(fake.input, fake.input + 1, --fake.typed);
+    return (u8)byte;
 }
 
 static u8 fake_msr(void)
@@ -78,7 +99,7 @@ static u8 fake_in(u16 port)
     bool dlab = fake.lcr & UART_LCR_DLAB;
     switch (port - BASE) {
     case UART_DATA:
-        return dlab ? (u8)fake.divisor : 0;
+        return dlab ? (u8)fake.divisor : fake_read();
     case UART_IER:
         return dlab ? (u8)(fake.divisor >> 8) : fake.ier;
     case UART_IIR:
@@ -130,6 +151,8 @@ static void fake_out(u16 port, u8 value)
     case UART_IIR: /* FCR */
         fake.fifo = (value & 1) && !fake.no_fifo;
         fake.fifo_clears += value >> 1 & 1;
+        if (value & 2)
+            fake.typed = 0;
         break;
     case UART_LCR:
         fake.lcr = value;
@@ -156,6 +179,8 @@ static u16 cells[VGA_ROWS * VGA_COLUMNS + 1];
 static const struct console_machine machine = {.in8 = fake_in, .out8 = fake_out, .time = fake_time, .vga = cells};
 static const struct console_machine no_screen = {.in8 = fake_in, .out8 = fake_out};
 static const struct console_option com = {.kind = CONSOLE_COM, .port = BASE};
+
+static char room[32768];
 
 static int setup(void **state)
 {
@@ -309,6 +334,25 @@ static void state_is_kept(void **state)
     }
 }
 
+/* What overruns meanwhile is counted, for the guest cannot see it any more; the other side is asked to wait. */
+static void lost_input_is_counted(void **state)
+{
+    u64 before = counters.serial_overruns;
+    assert_true(console_init(&com, &machine));
+    fake.input_overran = true;
+    print("before the guest runs there is nobody to lose it\n");
+    console_guest_runs(true);
+    guest_sets_up_uart();
+    assert_int_equal(counters.serial_overruns, before);
+    fake.input_overran = true;
+    console_begin();
+    assert_false(fake.mcr & UART_MCR_RTS);
+    print("report\n");
+    console_end();
+    assert_int_equal(counters.serial_overruns, before + 1);
+    assert_int_equal(fake.mcr, 0x1b);
+}
+
 static void guest_without_fifo_loses_nothing(void **state)
 {
     assert_true(console_init(&com, &machine));
@@ -381,6 +425,144 @@ static void only_the_guests_text_counts(void **state)
     assert_string_equal(sent(), "\r\nexeunt: b\r\n");
 }
 
+/* ---- keys that ask for a report ---- */
+
+#define LIMIT 1000
+
+static u32 polling_ended;
+
+static void note_polling_ends(void)
+{
+    polling_ended++;
+}
+
+static void watch_keys(bool tracked)
+{
+    polling_ended = 0;
+    clock_now = 0;
+    assert_true(console_init(&com, &machine));
+    console_guest_runs(tracked);
+    console_watch_keys(LIMIT, note_polling_ends);
+}
+
+/* How often the keys are complete in what the guest reads, a byte each 10 ticks. */
+static u32 guest_reads(const char *text)
+{
+    u32 times = 0;
+    for (; *text; text++)
+        times += console_guest_port_read(BASE, 1, (u8)*text);
+    return times;
+}
+
+static void keys_are_seen_in_what_the_guest_reads(void **state)
+{
+    watch_keys(true);
+    assert_int_equal(guest_reads("hello\r"), 0);
+    assert_int_equal(guest_reads("\036\036"), 0);
+    assert_int_equal(guest_reads("\036"), 1);
+    assert_int_equal(guest_reads("\036\036"), 0); /* all three anew */
+    assert_int_equal(guest_reads("\036x"), 1);
+    assert_int_equal(guest_reads("\036\036x\036\036"), 0);
+    assert_int_equal(guest_reads("\036"), 1);
+    assert_int_equal(guest_reads("\036\036\036\036\036\036\036"), 2);
+}
+
+static void keys_are_typed_within_two_seconds(void **state)
+{
+    watch_keys(true);
+    assert_int_equal(guest_reads("\036"), 0);
+    clock_now += LIMIT / 2;
+    assert_int_equal(guest_reads("\036"), 0);
+    clock_now += LIMIT / 2;
+    assert_int_equal(guest_reads("\036"), 0); /* too late for the first, in time for the second */
+    assert_int_equal(guest_reads("\036"), 1);
+    assert_int_equal(guest_reads("\036\036"), 0);
+    clock_now += LIMIT - 20;
+    assert_int_equal(guest_reads("\036"), 1);
+}
+
+/* The divisor is not typed; a word has a byte of another register; other ports are no console. */
+static void only_what_is_typed_counts(void **state)
+{
+    watch_keys(true);
+    assert_int_equal(guest_reads("\036\036"), 0);
+    assert_false(console_guest_port_read(BASE + UART_LCR, 1, 0x1e));
+    assert_false(console_guest_port_read(BASE - 1, 1, 0x1e));
+    assert_false(console_guest_port_read(0x2f8, 1, 0x1e));
+    console_guest_port_write(BASE + UART_LCR, 1, 0x83);
+    assert_int_equal(guest_reads("\036"), 0);
+    console_guest_port_write(BASE + UART_LCR, 1, 0x03);
+    assert_true(console_guest_port_read(BASE - 1, 2, 0x1e05));
+    assert_false(console_guest_port_read(BASE, 2, 0x1e05));
+    console_watch_keys(0, note_polling_ends);
+    assert_int_equal(guest_reads("\036\036\036"), 0);
+    watch_keys(false); /* the guest might use it unseen */
+    assert_false(console_polls_keys());
+    assert_int_equal(guest_reads("\036\036\036"), 0);
+}
+
+static u32 polls(u32 times)
+{
+    u32 seen = 0;
+    while (times--)
+        seen += console_poll_keys();
+    return seen;
+}
+
+static void keys_are_looked_for_where_the_guest_does_not(void **state)
+{
+    watch_keys(true);
+    assert_true(console_polls_keys());
+    assert_int_equal(polls(3), 0);
+    fake_types("ls\036");
+    assert_int_equal(polls(1), 0); /* the guest might still read it */
+    assert_int_equal(fake.typed, 3);
+    assert_int_equal(polls(1), 0);
+    assert_int_equal(fake.typed, 0);
+    fake_types("\036\036");
+    assert_int_equal(polls(2), 1);
+    assert_int_equal(polling_ended, 0);
+}
+
+static void input_is_left_to_a_guest_that_takes_it(void **state)
+{
+    watch_keys(true);
+    fake_types("abc");
+    assert_int_equal(polls(1), 0);
+    assert_int_equal(fake_in(BASE), 'a'); /* it has read one: it may read the others */
+    assert_false(console_guest_port_read(BASE, 1, 'a'));
+    assert_int_equal(polls(1), 0);
+    assert_int_equal(fake.typed, 2);
+    /* In the middle of setting the UART up it is left alone. */
+    u32 accesses = fake.accesses;
+    fake_out(BASE + UART_LCR, 0x83);
+    assert_int_equal(polls(5), 0);
+    fake_out(BASE + UART_LCR, 0x03);
+    fake_out(BASE + UART_MCR, 0x10);
+    assert_int_equal(polls(5), 0);
+    assert_int_equal(fake.accesses, accesses + 3 + 5 + 10); /* LCR; LCR and MCR */
+    fake_out(BASE + UART_MCR, 0x03);
+    fake_out(BASE + UART_IER, 0x01);
+    assert_int_equal(polls(5), 0);
+    assert_int_equal(polling_ended, 1);
+    fake_out(BASE + UART_IER, 0x00);
+    assert_int_equal(polls(5), 0);
+    assert_int_equal(fake.typed, 2);
+
+    watch_keys(true);
+    fake_types("abc");
+    assert_int_equal(polls(1), 0);
+    assert_int_equal(console_line.plain, 0); /* translated code lets the first character be seen */
+    guest_writes("?");
+    assert_int_equal(console_line.plain, 1);
+    assert_int_equal(polling_ended, 1);
+    assert_false(console_polls_keys());
+    assert_int_equal(polls(5), 0);
+    guest_writes("!");
+    assert_int_equal(polling_ended, 1);
+    assert_int_equal(fake.typed, 3);
+}
+
 /* ---- lines ---- */
 
 static void lines_come_whole(void **state)
@@ -416,6 +598,7 @@ static void a_held_report_goes_out_line_by_line(void **state)
     assert_true(console_init(&com, &machine));
     console_guest_runs(true);
     u32 accesses = fake.accesses;
+    console_give_room(room, sizeof(room));
     console_hold();
     console_begin();
     print("one\n");
@@ -445,6 +628,7 @@ static void a_long_held_line_stays_whole(void **state)
     text[sizeof(text) - 1] = '\0';
     assert_true(console_init(&com, &machine));
     console_guest_runs(false);
+    console_give_room(room, sizeof(room));
     console_hold();
     print_raw(text);
     print_raw("next\n");
@@ -458,6 +642,7 @@ static void too_much_to_hold_is_said(void **state)
 {
     assert_true(console_init(&com, &machine));
     console_guest_runs(true);
+    console_give_room(room, sizeof(room));
     console_hold();
     u32 lines = 0;
     for (; lines < 4000; lines++)
@@ -469,7 +654,7 @@ static void too_much_to_hold_is_said(void **state)
         console_send_held();
         last = sent();
     }
-    assert_int_equal(calls, 32768 / strlen("exeunt: a line 0000\n"));
+    assert_int_equal(calls, sizeof(room) / strlen("exeunt: a line 0000\n"));
     char expected[80];
     snprintf(expected, sizeof(expected), "exeunt: a line %04u\r\nexeunt: %u lines of a report lost\r\n", calls - 1,
              4000 - calls);
@@ -480,6 +665,7 @@ static void fatal_messages_let_held_lines_go_first(void **state)
 {
     assert_true(console_init(&com, &machine));
     console_guest_runs(true);
+    console_give_room(room, sizeof(room));
     console_hold();
     print("held\n");
     console_fatal();
@@ -561,10 +747,16 @@ int main(void)
         TEST(every_byte_leaves_in_order),
         TEST(a_stuck_transmitter_is_given_up),
         TEST(state_is_kept),
+        TEST(lost_input_is_counted),
         TEST(guest_without_fifo_loses_nothing),
         TEST(line_starts_when_tracked),
         TEST(line_starts_when_not_tracked),
         TEST(only_the_guests_text_counts),
+        TEST(keys_are_seen_in_what_the_guest_reads),
+        TEST(keys_are_typed_within_two_seconds),
+        TEST(only_what_is_typed_counts),
+        TEST(keys_are_looked_for_where_the_guest_does_not),
+        TEST(input_is_left_to_a_guest_that_takes_it),
         TEST(lines_come_whole),
         TEST(long_lines_are_broken_not_cut),
         TEST(a_held_report_goes_out_line_by_line),

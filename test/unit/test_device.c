@@ -73,12 +73,18 @@ static void fake_written(u16 port, u32 size, u32 value)
     note("seen %x;", port);
 }
 
+static void fake_looked_at(u16 port, u32 size, u32 value)
+{
+    note("looked at %x.%u %x;", port, size, value);
+}
+
 static const struct machine machine = {
     .port_in = fake_in,
     .port_out = fake_out,
     .msr_read = fake_msr_read,
     .msr_write = fake_msr_write,
     .guest_ends = fake_ends,
+    .port_read = fake_looked_at,
     .port_written = fake_written,
 };
 
@@ -111,6 +117,7 @@ static int setup(void **state)
         .guards = {.pm1a_control = 0xb004, .pm1a_status = 0xb000, .has_s5 = true, .s5_type_a = 0},
         .report_at_end = true,
         .other_cpus = true,
+        .console_port = 0x3f8,
         .apic_base = APIC_BASE | 0x900,
     };
 
@@ -161,6 +168,16 @@ static void test_refused_sleep(void **state)
     assert_int_equal(device_port_read(&vcpu, 0xb000, 2), 0);
 }
 
+/* What is typed on the console. */
+static void test_guarded_reads_are_looked_at(void **state)
+{
+    port_value = 0x1e;
+    assert_int_equal(device_port_read(&vcpu, 0x3f8, 1), 0x1e);
+    assert_int_equal(device_port_read(&vcpu, 0x3fd, 1), 0x1e);
+    assert_int_equal(device_port_read(&vcpu, 0x3f7, 2), 0x1e);
+    expect_record("in 3f8.1;looked at 3f8.1 1e;in 3fd.1;in 3f7.2;looked at 3f7.2 1e;");
+}
+
 static void test_denied(void **state)
 {
     vm.policy.ports[0] = (struct port_rule){0, 0x1f, DENY};
@@ -178,9 +195,11 @@ static void test_no_console_hook(void **state)
     struct machine bare = machine;
 
     bare.port_written = NULL;
+    bare.port_read = NULL;
     vm.machine = &bare;
     device_port_write(&vcpu, 0x3f8, 1, 'x');
-    expect_record("out 3f8.1 78;");
+    device_port_read(&vcpu, 0x3f8, 1);
+    expect_record("out 3f8.1 78;in 3f8.1;");
 }
 
 static void test_mmio(void **state)
@@ -394,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(test_forward, setup),
         cmocka_unit_test_setup(test_end_comes_before_its_effect, setup),
         cmocka_unit_test_setup(test_refused_sleep, setup),
+        cmocka_unit_test_setup(test_guarded_reads_are_looked_at, setup),
         cmocka_unit_test_setup(test_denied, setup),
         cmocka_unit_test_setup(test_no_console_hook, setup),
         cmocka_unit_test_setup(test_mmio, setup),

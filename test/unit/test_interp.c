@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "lib/console.h"
 #include "test/unit/interp_expect.h"
 
 /* ---- ports ---- */
@@ -160,6 +161,13 @@ static void string_faults(void **state)
     assert_int_equal(v->gpr[RDI], 0x5008);
 }
 
+static struct console_line *console;
+
+static void note_last(u16 port, u32 size, u32 value)
+{
+    console->last = (u8)value;
+}
+
 /* SPEC 6.4: at the time bound the instruction stops between two elements, and may be taken up again. */
 static void string_time(void **state)
 {
@@ -181,6 +189,34 @@ static void string_time(void **state)
     assert_int_equal(rounds, 19);
     assert_int_equal(v->gpr[RDI], 0x5064);
     assert_false(v->rflags & RFLAGS_RF);
+}
+
+/* Output to the console stops at a line's end while a report waits for that (SPEC 8.5). */
+static void string_line(void **state)
+{
+    for (u32 held = 0; held < 2; held++)
+        for (u32 single = 0; single < 2; single++) {
+            struct console_line line = {.plain = !held, .last = 'x'};
+            v = guest_init(MODE_64, false);
+            host_guest.machine.console_line = &line;
+            host_guest.machine.port_written = note_last;
+            console = &line;
+            host_guest.vm.policy.console_data = 0x3f8;
+            memcpy(host_guest.ram + 0x5000, "one\ntwo\n", 8);
+            v->gpr[RDX] = 0x3f8;
+            v->gpr[RSI] = single ? 0x5007 : 0x5000;
+            v->gpr[RCX] = single ? 1 : 8;
+            assert_int_equal(STEP(0xf3, 0x6e), held && !single ? EMUL_PARTIAL : EMUL_DONE);
+            assert_int_equal(v->gpr[RCX], held && !single ? 4 : 0);
+            if (held && !single)
+                assert_int_equal(STEP(0xf3, 0x6e), EMUL_DONE);
+            assert_int_equal(v->gpr[RSI], 0x5008);
+            /* Elsewhere it does not matter. */
+            v->gpr[RDX] = 0x3f9;
+            v->gpr[RSI] = 0x5000;
+            v->gpr[RCX] = 8;
+            assert_int_equal(STEP(0xf3, 0x6e), EMUL_DONE);
+        }
 }
 
 /* Runs within a page leave what single elements leave: TF forces the latter. */
@@ -689,6 +725,7 @@ int main(void)
         cmocka_unit_test(port_strings),
         cmocka_unit_test(string_faults),
         cmocka_unit_test(string_time),
+        cmocka_unit_test(string_line),
         cmocka_unit_test(string_runs),
         cmocka_unit_test(string_runs_are_told),
         cmocka_unit_test(string_real_mode),

@@ -57,7 +57,8 @@ void tables_load(void)
 void guest_start(void)
 {
     console_init();
-    print("\n");
+    if (!option("quiet"))
+        print("\n");
     guest_main();
     finish();
 }
