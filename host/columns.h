@@ -5,7 +5,7 @@
 
 #include "host/text.h"
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 16
 
 struct column {
     const char *title;

@@ -58,11 +58,7 @@ static void header(struct text *out, const struct view *view)
     if (later.used)
         text_format(out, "<p class=warn role=alert>Note: %s.", text_string(&later));
     text_free(&later);
-    if (view->filter) {
-        text_add(out, "<p class=warn>Only rows and sites of ");
-        text_html(out, view->filter);
-        text_add(out, " are shown; totals are of all.");
-    }
+    html_filter(out, view);
     text_add(out, "</header>");
 }
 
@@ -414,29 +410,11 @@ static void navigation(struct text *out, const struct report *report, const stru
     text_add(out, "<a href=#log>Log</a></nav>");
 }
 
-/* Nothing is loaded, and no script runs but the one below, whatever the log had in it. */
-static void head(struct text *out, const struct view *view)
-{
-    text_add(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
-                  "<meta name=viewport content=\"width=device-width,initial-scale=1\">"
-                  "<meta name=color-scheme content=\"light dark\">");
-    text_format(out,
-                "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                "script-src '%s'; base-uri 'none'; form-action 'none'\"><title>Exit report: ",
-                html_script_hash);
-    text_html(out, view->all->log->name);
-    text_format(out, "</title><style>%s</style></head><body>", html_style);
-    text_add(out,
-             "<svg width=0 height=0 class=defs aria-hidden=true><defs><pattern id=hatch width=6 height=6 "
-             "patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><rect width=6 height=6 class=hatch0 /><rect "
-             "width=2.5 height=6 class=hatch1 /></pattern></defs></svg>");
-}
-
 void html_write(struct text *out, const struct view *view)
 {
     struct phases phases;
     phases_read(&phases, view);
-    head(out, view);
+    html_begin(out, "Exit report: ", view->all->log->name);
     header(out, view);
     navigation(out, view->report, &phases);
     text_add(out, "<main>");
@@ -448,10 +426,8 @@ void html_write(struct text *out, const struct view *view)
     guards(out, view->report);
     boot(out, view->report);
     log_section(out, view->all->log);
-    text_format(
-        out,
-        "</main><footer>By exeunt-report. Every number is in the line of the log that stands beside it, or is worked "
-        "out from such numbers as docs/REPORTS.md says.</footer><script>%s</script></body></html>\n",
-        html_script);
+    text_add(out, "</main>");
+    html_end(out, "Every number is in the line of the log that stands beside it, or is worked out from such numbers as "
+                  "docs/REPORTS.md says.");
     phases_free(&phases);
 }

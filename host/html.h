@@ -14,6 +14,13 @@ void html_sites(struct text *out, const struct view *view);
 
 /* ---- pieces ---- */
 
+/* A page from its first byte to its body, and from the end of that; the name in the title is from a log. */
+void html_begin(struct text *out, const char *title, const char *name);
+void html_end(struct text *out, const char *words);
+
+/* Says that not all is shown, where that is so. */
+void html_filter(struct text *out, const struct view *view);
+
 /* A part of a bar: `class` is its colour, in the style. */
 struct part {
     const char *class;

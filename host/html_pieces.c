@@ -78,3 +78,35 @@ void html_table(struct text *out, const char *const *titles, u32 count)
         text_format(out, "<th scope=col%s>%s", *titles[i] == '#' ? " class=n" : "", titles[i] + (*titles[i] == '#'));
     text_add(out, "</thead><tbody>");
 }
+
+/* Nothing is loaded, and no script runs but the one at the end, whatever a log had in it. */
+void html_begin(struct text *out, const char *title, const char *name)
+{
+    text_add(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+                  "<meta name=viewport content=\"width=device-width,initial-scale=1\">"
+                  "<meta name=color-scheme content=\"light dark\">");
+    text_format(out,
+                "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
+                "script-src '%s'; base-uri 'none'; form-action 'none'\"><title>%s",
+                html_script_hash, title);
+    text_html(out, name);
+    text_format(out, "</title><style>%s</style></head><body>", html_style);
+    text_add(out,
+             "<svg width=0 height=0 class=defs aria-hidden=true><defs><pattern id=hatch width=6 height=6 "
+             "patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><rect width=6 height=6 class=hatch0 /><rect "
+             "width=2.5 height=6 class=hatch1 /></pattern></defs></svg>");
+}
+
+void html_end(struct text *out, const char *words)
+{
+    text_format(out, "<footer>By exeunt-report. %s</footer><script>%s</script></body></html>\n", words, html_script);
+}
+
+void html_filter(struct text *out, const struct view *view)
+{
+    if (!view->filter)
+        return;
+    text_add(out, "<p class=warn>Only rows and sites of ");
+    text_html(out, view->filter);
+    text_add(out, " are shown; totals are of all.");
+}

@@ -8,7 +8,7 @@ const char usage[] =
     "exeunt-report [OPTION...] FILE    what a serial log of Exeunt says, as tables; FILE - is standard input\n"
     "  --json, --csv, --collapsed      the same for programs; collapsed stacks for flame graphs\n"
     "  --html OUT.html                 one page with charts\n"
-    "  --diff BEFORE AFTER             two logs, with ratios\n"
+    "  --diff BEFORE AFTER             two logs, with ratios; with --json, --csv and --html too\n"
     "  --report N                      the N-th report of the log, not the last complete one\n"
     "  --top N                         at most N rows and N sites\n"
     "  --filter TYPE[,TYPE...]         only these rows and their sites; * and ? stand for anything\n"
@@ -21,8 +21,8 @@ enum word {
     WORD_CSV,
     WORD_COLLAPSED,
     WORD_HTML,
-    WORD_DIFF,
     WORD_HELP,
+    WORD_DIFF,
     WORD_REPORT,
     WORD_TOP,
     WORD_FILTER,
@@ -35,7 +35,7 @@ static const struct {
     bool has_value;
 } known[] = {
     [WORD_JSON] = {"--json", false},    [WORD_CSV] = {"--csv", false},    [WORD_COLLAPSED] = {"--collapsed", false},
-    [WORD_HTML] = {"--html", true},     [WORD_DIFF] = {"--diff", false},  [WORD_HELP] = {"--help", false},
+    [WORD_HTML] = {"--html", true},     [WORD_HELP] = {"--help", false},  [WORD_DIFF] = {"--diff", false},
     [WORD_REPORT] = {"--report", true}, [WORD_TOP] = {"--top", true},     [WORD_FILTER] = {"--filter", true},
     [WORD_SORT] = {"--sort", true},     [WORD_WIDTH] = {"--width", true},
 };
@@ -70,6 +70,9 @@ static bool take_value(struct options *o, enum word word, const char *value)
     case WORD_HTML:
         o->html = value;
         return *value;
+    case WORD_DIFF:
+        o->subject = SUBJECT_DIFF;
+        return true;
     default:
         return true;
     }
@@ -107,12 +110,22 @@ static bool take_option(struct options *o, const char *name, const char *value, 
 
 static bool take_file(struct options *o, const char *name, struct text *wrong)
 {
-    if (o->file_count == 2) {
+    if (o->file_count == FILES_MAX) {
         text_format(wrong, "%s: too many files", name);
         return false;
     }
     o->files[o->file_count++] = name;
     return true;
+}
+
+static bool check_together(const struct options *o, struct text *wrong)
+{
+    bool two = o->subject == SUBJECT_DIFF;
+    if (two && o->output == OUTPUT_COLLAPSED)
+        text_add(wrong, "--collapsed: not with --diff");
+    else if (o->file_count != (two ? 2u : 1u))
+        text_add(wrong, two ? "--diff needs two files" : "one file is needed");
+    return !wrong->used;
 }
 
 bool options_read(struct options *o, int count, char **words, struct text *wrong)
@@ -126,8 +139,5 @@ bool options_read(struct options *o, int count, char **words, struct text *wrong
             return false;
         i += used_value;
     }
-    if (o->output == OUTPUT_HELP || o->file_count == (o->output == OUTPUT_DIFF ? 2u : 1u))
-        return true;
-    text_add(wrong, o->output == OUTPUT_DIFF ? "--diff needs two files" : "one file is needed");
-    return false;
+    return o->output == OUTPUT_HELP || check_together(o, wrong);
 }

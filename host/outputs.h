@@ -14,11 +14,16 @@ struct terminal {
 bool terminal_can_sort(const char *sort);
 
 void terminal_write(struct text *out, const struct view *view, const struct terminal *terminal);
-void diff_write(struct text *out, const struct view *before, const struct view *after, const struct terminal *terminal);
 void json_document(struct text *out, const struct view *view);
 void csv_write(struct text *out, const struct view *view);
 void collapsed_write(struct text *out, const struct view *view);
 void html_write(struct text *out, const struct view *view);
+
+/* Two reports. */
+void diff_write(struct text *out, const struct view *before, const struct view *after, const struct terminal *terminal);
+void diff_json(struct text *out, const struct view *before, const struct view *after);
+void diff_csv(struct text *out, const struct view *before, const struct view *after);
+void diff_html(struct text *out, const struct view *before, const struct view *after);
 
 /* Words at the top of each: "0.1, linux guest, engine=cluster, hypercall=user". */
 void describe_boot(struct text *text, const struct report *report);

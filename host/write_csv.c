@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Long form, RFC 4180: kind,name,field,value. Every member of every line, and what is derived. */
+#include "host/csv.h"
 #include "host/names.h"
 #include "host/outputs.h"
 #include "host/phases.h"
@@ -12,7 +13,7 @@ struct csv {
     const char *kind, *name;
 };
 
-static void cell(struct text *out, const char *value, const char *after)
+void csv_cell(struct text *out, const char *value, const char *after)
 {
     bool quoted = strpbrk(value, ",\"\r\n") != NULL;
     text_add(out, quoted ? "\"" : "");
@@ -27,10 +28,10 @@ static void cell(struct text *out, const char *value, const char *after)
 
 static void put(const struct csv *csv, const char *field, const char *value)
 {
-    cell(csv->out, csv->kind, ",");
-    cell(csv->out, csv->name, ",");
-    cell(csv->out, field, ",");
-    cell(csv->out, value, "\r\n");
+    csv_cell(csv->out, csv->kind, ",");
+    csv_cell(csv->out, csv->name, ",");
+    csv_cell(csv->out, field, ",");
+    csv_cell(csv->out, value, CSV_LINE_END);
 }
 
 static void put_number(const struct csv *csv, const char *field, u64 value)
@@ -138,7 +139,7 @@ void csv_write(struct text *out, const struct view *view)
 {
     const struct report *report = view->report;
 
-    text_add(out, "kind,name,field,value\r\n");
+    text_add(out, "kind,name,field,value" CSV_LINE_END);
     put_entry(out, "boot", "", report->boot_entry);
     put_entry(out, "summary", "", report->summary);
     for (u32 i = 0; i < report->row_count; i++)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "host/advice.h"
+#include "host/difference.h"
 #include "host/disassembly.h"
 #include "host/names.h"
 #include "host/options.h"
@@ -83,6 +84,12 @@ static void stored_difference(void **state)
     read_stored(&after, "quiet.log");
     diff_write(&out, &before.view, &after.view, &plain);
     check_stored("linux-quiet.diff", &out);
+    text_free(&out);
+    diff_csv(&out, &before.view, &after.view);
+    check_stored("linux-quiet.csv", &out);
+    text_free(&out);
+    diff_json(&out, &before.view, &after.view);
+    check_stored("linux-quiet.json", &out);
     text_free(&out);
     done(&before);
     done(&after);
@@ -402,6 +409,13 @@ static void logs_do_not_get_out_of_the_text(void **state)
     assert_int_equal(times(text_string(&out), "\n"), 1);
     assert_int_equal(times(text_string(&out), ";"), 2);
     text_free(&out);
+    diff_html(&out, &r.view, &r.view);
+    check_no_controls(&out);
+    assert_int_equal(times(text_string(&out), "<script>"), 1);
+    text_free(&out);
+    diff_json(&out, &r.view, &r.view);
+    check_no_controls(&out);
+    text_free(&out);
     html_write(&out, &r.view);
     check_no_controls(&out);
     assert_int_equal(times(text_string(&out), "<script>"), 1);
@@ -526,6 +540,60 @@ static void pages_pair_and_columns_stay_together(void **state)
     done(&b);
 }
 
+#define MARK(name, exits, ticks)                                                                                       \
+    J "{\"type\":\"mark\",\"number\":0,\"name\":\"" name "\",\"exits\":" exits ",\"avoided\":0,\"tsc_vmm\":" ticks     \
+      ",\"tsc_guest\":" ticks "}\n"
+
+/* By their names, those of one name in their order; what only one has is not compared. */
+static void phases_pair_by_name(void **state)
+{
+    struct reading a, b;
+    struct difference d;
+    struct text out = {0};
+    read_text(&a, REPORT MARK("cpu", "1", "10") MARK("disk", "3", "30") MARK("cpu", "4", "40"));
+    read_text(&b, REPORT MARK("disk", "2", "20") MARK("cpu", "6", "60") MARK("more", "7", "70"));
+    difference_read(&d, &a.view, &b.view);
+    assert_int_equal(d.pair_count, 5);
+    static const struct {
+        const char *name;
+        u64 before, after;
+    } expected[] = {{"start", 1, 2}, {"disk", 1, 4}, {"cpu", 2, 1}, {"more", 0, 5}, {"cpu", 8, 0}};
+    for (u32 i = 0; i < 5; i++) {
+        struct figures figures[PHASE_FIGURES];
+        phase_figures(&d, &d.pairs[i], figures);
+        assert_string_equal(d.pairs[i].name, expected[i].name);
+        assert_int_equal(figures[0].has_before, i != 3);
+        assert_int_equal(figures[0].has_after, i != 4);
+        assert_int_equal(figures[0].before, expected[i].before);
+        assert_int_equal(figures[0].after, expected[i].after);
+    }
+    diff_csv(&out, &a.view, &b.view);
+    assert_non_null(strstr(text_string(&out), "\r\nphase,2,exits,1,4,4.000\r\n"));
+    assert_non_null(strstr(text_string(&out), "\r\nphase,4,name,,more,\r\nphase,4,exits,,5,\r\n"));
+    text_free(&out);
+    difference_free(&d);
+    done(&a);
+    done(&b);
+}
+
+/* Sites that the other report does not list have no number there, rows that never happened 0. */
+static void numbers_that_are_not_there_are_null(void **state)
+{
+    struct reading a, b;
+    struct text out = {0};
+    read_text(&a, UNTIMED);
+    read_text(&b, REPORT);
+    diff_json(&out, &a.view, &b.view);
+    const char *text = text_string(&out);
+    assert_non_null(strstr(text, "\"tsc_total\":{\"before\":null,\"after\":null,\"ratio\":null}"));
+    assert_non_null(strstr(text, "{\"name\":\"IO_IN\",\"count\":{\"before\":0,\"after\":10,\"ratio\":null}"));
+    assert_non_null(strstr(text, "{\"name\":\"CPUID\",\"count\":{\"before\":3,\"after\":2,\"ratio\":0.667}"));
+    assert_non_null(strstr(text, "\"rip\":\"0x1000\",\"count\":{\"before\":null,\"after\":4,\"ratio\":null}"));
+    text_free(&out);
+    done(&a);
+    done(&b);
+}
+
 static void reports_without_sites_or_times_compare(void **state)
 {
     struct reading a, b;
@@ -579,6 +647,9 @@ static void the_page_in_docs_names_everything(void **state)
     read_stored(&r, "linux.log");
     json_document(&out, &r.view);
     check_members(&page, json_read(&arena, out.data, out.used, &end));
+    text_free(&out);
+    diff_json(&out, &r.view, &r.view);
+    check_members(&page, json_read(&arena, out.data, out.used, &end));
     arena_free(&arena);
     text_free(&out);
     text_free(&page);
@@ -611,7 +682,10 @@ static void options_of_the_program(void **state)
     check_options("er --help", NULL);
     check_options("er", "one file is needed");
     check_options("er a b", "one file is needed");
+    check_options("er --json --diff a b", NULL);
+    check_options("er --diff --html out.html a b", NULL);
     check_options("er --diff a", "--diff needs two files");
+    check_options("er --diff --collapsed a b", "--collapsed: not with --diff");
     check_options("er a b c", "c: too many files");
     check_options("er --top", "--top needs a value");
     check_options("er --top 0 a", "--top 0: not a value for it");
@@ -643,6 +717,8 @@ int main(int count, char **words)
         cmocka_unit_test(cells_are_quoted),
         cmocka_unit_test(sites_pair_across_boots),
         cmocka_unit_test(pages_pair_and_columns_stay_together),
+        cmocka_unit_test(phases_pair_by_name),
+        cmocka_unit_test(numbers_that_are_not_there_are_null),
         cmocka_unit_test(reports_without_sites_or_times_compare),
         cmocka_unit_test(the_page_in_docs_names_everything),
         cmocka_unit_test(options_of_the_program),
