@@ -13,10 +13,10 @@ static void instruction(struct text *out, const struct disassembly *d, u32 index
                                        [EXITS_MAYBE] = "<span class=\"tag may\">may exit</span>",
                                        [EXITS_YES] = "<span class=tag>exits</span>"};
     const struct instruction *at = &d->at[index];
-    text_format(out, "<tr class=\"%s%s\"><td class=entry>", at->exits == EXITS_YES ? "exits" : "",
-                at->exits == EXITS_MAYBE ? "may" : "");
+    text_format(out, "<tr class=\"%s%s%s\"><td class=entry>", at->exits == EXITS_YES ? "exits" : "",
+                at->exits == EXITS_MAYBE ? "may" : "", at->elsewhere ? " elsewhere" : "");
     text_add(out, at->entry ? "<span title=\"the cluster is entered here\">▶</span>" : "");
-    text_format(out, d->placed ? "<td class=address>%lx" : "<td class=address>+%lx", d->begin + at->offset);
+    text_format(out, d->placed ? "<td class=address>%lx" : "<td class=address>+%lx", at->address);
     text_add(out, "<td class=bytes>");
     for (u32 i = 0; i < at->length; i++)
         text_format(out, "%02x", d->bytes[at->offset + i]);

@@ -88,6 +88,7 @@ const char html_style[] =
     ".code caption{text-align:left;font:.78rem system-ui,sans-serif;color:var(--muted);padding-bottom:.2rem}\n"
     ".code td{border:0;padding:.12rem .4rem}\n"
     ".code .exits{background:var(--hit)}\n"
+    ".code .elsewhere td{border-top:1px dashed var(--muted)}\n"
     ".code .entry{color:var(--accent);width:1.6rem;padding-right:0}\n"
     ".address,.bytes{color:var(--muted)}\n"
     ".to{color:var(--muted)}\n"

@@ -280,8 +280,10 @@ static void write_instruction(struct text *out, const struct disassembly *d, u32
     const char *border = d->count == 1 ? "[" : index == 0 ? "/" : index + 1 == d->count ? "\\" : "|";
     struct text line = {0};
 
+    if (at->elsewhere)
+        text_add(out, "       :\n");
     text_format(&line, "      %c%s ", at->entry ? '>' : ' ', border);
-    text_format(&line, d->placed ? "%016lx  " : "+%02lx  ", d->begin + at->offset);
+    text_format(&line, d->placed ? "%016lx  " : "+%02lx  ", at->address);
     for (u32 i = 0; i < at->length; i++)
         text_format(&line, "%02x", d->bytes[at->offset + i]);
     text_format(&line, "%*s  %-*s  %s", width.bytes - 2 * at->length, "", width.text, at->text, words[at->exits]);

@@ -37,7 +37,7 @@ static void instructions(struct text *out, const struct site *site)
         json_number(out, "size", at->length);
         if (d.placed) {
             json_name(out, "address");
-            text_format(out, "\"0x%lx\"", d.begin + at->offset);
+            text_format(out, "\"0x%lx\"", at->address);
         }
         json_string(out, "text", at->text);
         json_string(out, "exits", words[at->exits]);

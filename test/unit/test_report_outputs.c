@@ -265,7 +265,8 @@ static void check_code(const char *exit, u64 where, u64 bits, u64 exiting, u64 l
     read_text(&r, text_string(&text));
     disassemble(&d, &r.view.report->sites[0]);
     for (u32 i = 0; i < d.count; i++)
-        text_format(&seen, "%s%lx %s%s|", d.at[i].entry ? ">" : "", d.begin + d.at[i].offset, d.at[i].text,
+        text_format(&seen, "%s%s%lx %s%s|", d.at[i].elsewhere ? ":" : "", d.at[i].entry ? ">" : "", d.at[i].address,
+                    d.at[i].text,
                     d.at[i].exits == EXITS_YES     ? " !"
                     : d.at[i].exits == EXITS_MAYBE ? " ?"
                                                    : "");
@@ -316,6 +317,26 @@ static void where_rip_is(void **state)
                "100b in al, dx !|100c nop|100d sub ecx, 0xFFFFFFEC|>1010 in al, 0x61 !|1012 jnz 0x100B|");
     /* The other one has another port. */
     check_code("IO_IN", 0x61, 64, 2, 3, "e460e46175fa", "", "100e in al, 0x60 !|>1010 in al, 0x61 !|1012 jnz 0x100E|");
+}
+
+/* The path of a trace: a call, its function, back behind the call. The line says where each piece is, and what exits.
+ */
+static void code_in_several_places(void **state)
+{
+    static const char runs[] = ",\"behind\":0,\"exits\":[0,3],\"runs\":[[\"0x1010\",6],[\"0x2000\",3],[\"0x1016\",2]]";
+    check_code("IO_IN", 0, 64, 2, 5, "ece8ea0f0000e680c3ebf8", runs,
+               ">1010 in al, dx !|1011 call 0x2000|:2000 out 0x80, al|2002 ret !|:1016 jmp 0x1010|");
+    /* As far as the bytes go, and not across the end of a piece. */
+    check_code("IO_IN", 0, 64, 1, 9, "ece8ea0f", ",\"behind\":0,\"runs\":[[\"0x1010\",2],[\"0x2000\",70]]",
+               ">1010 in al, dx !|1011 (no instruction)|:2000 (no instruction)|6 more");
+    /* Not what docs/REPORT.md says: as if it were not there. */
+    static const char *const bad[] = {
+        "7", "[7]", "[[\"0x1\"]]", "[[1,2]]", "[[\"0x1\",0]]", "[[\"zz\",2]]", "[[\"0x1z\",2]]"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        char extra[64];
+        snprintf(extra, sizeof(extra), ",\"runs\":%s", bad[i]);
+        check_code("IO_IN", 0x60, 64, 1, 1, "e460", extra, ">1010 in al, 0x60 !|");
+    }
 }
 
 /* An instruction that the limit of 64 bytes cuts is left out. */
@@ -709,6 +730,7 @@ int main(int count, char **words)
         cmocka_unit_test(code_of_all_sizes),
         cmocka_unit_test(which_instructions_exit),
         cmocka_unit_test(where_rip_is),
+        cmocka_unit_test(code_in_several_places),
         cmocka_unit_test(code_beyond_the_line),
         cmocka_unit_test(names_of_places),
         cmocka_unit_test(logs_do_not_get_out_of_the_text),
