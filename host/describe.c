@@ -2,6 +2,8 @@
 /* Words and derived figures that several outputs share. */
 #include "host/outputs.h"
 
+#include <string.h>
+
 void percent(struct text *text, u64 part, u64 whole)
 {
     if (!whole) {
@@ -52,4 +54,23 @@ u64 exits_of_sites(const struct report *report)
     for (u32 i = 0; i < report->site_count; i++)
         sum += report->sites[i].count;
     return sum;
+}
+
+void wrapped(struct text *out, const char *first, int indent, u32 width, const char *words)
+{
+    size_t limit = width > (u32)indent + 20 ? width - (u32)indent : width ? 20 : SIZE_MAX;
+    text_format(out, "%*s%s", indent - (int)strlen(first), "", first);
+    for (size_t used = 0; *words;) {
+        size_t size = strcspn(words, " ");
+        if (used && used + 1 + size > limit) {
+            text_format(out, "\n%*s", indent, "");
+            used = 0;
+        }
+        if (used)
+            text_add(out, " ");
+        used += size + (used != 0);
+        text_bytes(out, words, size);
+        words += size + (words[size] == ' ');
+    }
+    text_add(out, "\n");
 }

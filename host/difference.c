@@ -71,23 +71,6 @@ void row_figures(const struct row_pair *pair, struct figures figures[ROW_FIGURES
 
 /* ---- phases ---- */
 
-/* How many before it have its name. */
-static u32 rank_of(const struct phases *all, const struct phase *phase)
-{
-    u32 rank = 0;
-    for (const struct phase *at = all->phases; at < phase; at++)
-        rank += !strcmp(at->name, phase->name);
-    return rank;
-}
-
-static const struct phase *find_phase(const struct phases *all, const char *name, u32 rank)
-{
-    for (u32 i = 0; i < all->count; i++)
-        if (!strcmp(all->phases[i].name, name) && !rank--)
-            return &all->phases[i];
-    return NULL;
-}
-
 static void add_pair(struct difference *d, const struct phase *before, const struct phase *after)
 {
     d->pairs = array_grow(d->pairs, d->pair_count, sizeof(*d->pairs));
@@ -100,9 +83,9 @@ static void pair_phases(struct difference *d)
     if (a->count < 2 || b->count < 2)
         return;
     for (u32 i = 0; i < b->count; i++)
-        add_pair(d, find_phase(a, b->phases[i].name, rank_of(b, &b->phases[i])), &b->phases[i]);
+        add_pair(d, phases_find(a, b->phases[i].name, phase_rank(b, &b->phases[i])), &b->phases[i]);
     for (u32 i = 0; i < a->count; i++)
-        if (!find_phase(b, a->phases[i].name, rank_of(a, &a->phases[i])))
+        if (!phases_find(b, a->phases[i].name, phase_rank(a, &a->phases[i])))
             add_pair(d, &a->phases[i], NULL);
 }
 

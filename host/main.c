@@ -117,12 +117,35 @@ static void show_diff(struct text *out, const struct source *sources, const stru
     }
 }
 
-static void show(struct text *out, const struct source *sources, const struct options *options)
+static bool show_delays(struct text *out, const struct source *sources, const struct options *options)
 {
+    const struct view *views[FILES_MAX];
+    struct delays delays;
+    struct text wrong = {0};
+    for (u32 i = 0; i < options->file_count; i++)
+        views[i] = &sources[i].view;
+    bool good = delays_read(&delays, views, options->file_count, &wrong);
+    if (!good)
+        fprintf(stderr, "exeunt-report: %s\n", text_string(&wrong));
+    else if (options->output == OUTPUT_JSON)
+        delays_json(out, &delays);
+    else
+        delays_write(out, &delays, &options->terminal);
+    delays_free(&delays);
+    text_free(&wrong);
+    return good;
+}
+
+/* False if the logs do not allow it. */
+static bool show(struct text *out, const struct source *sources, const struct options *options)
+{
+    if (options->subject == SUBJECT_DELAYS)
+        return show_delays(out, sources, options);
     if (options->subject == SUBJECT_DIFF)
         show_diff(out, sources, options);
     else
         show_report(out, &sources[0].view, options);
+    return true;
 }
 
 static bool write_out(const struct text *out, const char *name)
@@ -158,11 +181,8 @@ int main(int count, char **words)
         else if (status == STATUS_SHOWN && (sources[i].log.problem_count || sources[i].view.report->incomplete))
             status = STATUS_DAMAGED;
     }
-    if (status != STATUS_NOTHING) {
-        show(&out, sources, &options);
-        if (!write_out(&out, options.html))
-            status = STATUS_NOTHING;
-    }
+    if (status != STATUS_NOTHING && (!show(&out, sources, &options) || !write_out(&out, options.html)))
+        status = STATUS_NOTHING;
     for (u32 i = 0; i < options.file_count; i++)
         close_source(&sources[i]);
     text_free(&out);

@@ -9,6 +9,7 @@ const char usage[] =
     "  --json, --csv, --collapsed      the same for programs; collapsed stacks for flame graphs\n"
     "  --html OUT.html                 one page with charts\n"
     "  --diff BEFORE AFTER             two logs, with ratios; with --json, --csv and --html too\n"
+    "  --exit-delay LOG LOG...         runs with different exit-delay=: what an exit costs; with --json too\n"
     "  --report N                      the N-th report of the log, not the last complete one\n"
     "  --top N                         at most N rows and N sites\n"
     "  --filter TYPE[,TYPE...]         only these rows and their sites; * and ? stand for anything\n"
@@ -23,6 +24,7 @@ enum word {
     WORD_HTML,
     WORD_HELP,
     WORD_DIFF,
+    WORD_EXIT_DELAY,
     WORD_REPORT,
     WORD_TOP,
     WORD_FILTER,
@@ -34,10 +36,18 @@ static const struct {
     const char *name;
     bool has_value;
 } known[] = {
-    [WORD_JSON] = {"--json", false},    [WORD_CSV] = {"--csv", false},    [WORD_COLLAPSED] = {"--collapsed", false},
-    [WORD_HTML] = {"--html", true},     [WORD_HELP] = {"--help", false},  [WORD_DIFF] = {"--diff", false},
-    [WORD_REPORT] = {"--report", true}, [WORD_TOP] = {"--top", true},     [WORD_FILTER] = {"--filter", true},
-    [WORD_SORT] = {"--sort", true},     [WORD_WIDTH] = {"--width", true},
+    [WORD_JSON] = {"--json", false},
+    [WORD_CSV] = {"--csv", false},
+    [WORD_COLLAPSED] = {"--collapsed", false},
+    [WORD_HTML] = {"--html", true},
+    [WORD_HELP] = {"--help", false},
+    [WORD_DIFF] = {"--diff", false},
+    [WORD_EXIT_DELAY] = {"--exit-delay", false},
+    [WORD_REPORT] = {"--report", true},
+    [WORD_TOP] = {"--top", true},
+    [WORD_FILTER] = {"--filter", true},
+    [WORD_SORT] = {"--sort", true},
+    [WORD_WIDTH] = {"--width", true},
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 
@@ -71,7 +81,8 @@ static bool take_value(struct options *o, enum word word, const char *value)
         o->html = value;
         return *value;
     case WORD_DIFF:
-        o->subject = SUBJECT_DIFF;
+    case WORD_EXIT_DELAY:
+        o->subject = word == WORD_DIFF ? SUBJECT_DIFF : SUBJECT_DELAYS;
         return true;
     default:
         return true;
@@ -120,11 +131,20 @@ static bool take_file(struct options *o, const char *name, struct text *wrong)
 
 static bool check_together(const struct options *o, struct text *wrong)
 {
-    bool two = o->subject == SUBJECT_DIFF;
-    if (two && o->output == OUTPUT_COLLAPSED)
-        text_add(wrong, "--collapsed: not with --diff");
-    else if (o->file_count != (two ? 2u : 1u))
-        text_add(wrong, two ? "--diff needs two files" : "one file is needed");
+    static const struct {
+        u32 least, most;
+        const char *files;
+        bool can[OUTPUT_HELP];
+    } subjects[] = {
+        [SUBJECT_REPORT] = {1, 1, "one file is needed", {true, true, true, true, true}},
+        [SUBJECT_DIFF] = {2, 2, "--diff needs two files", {true, true, true, false, true}},
+        [SUBJECT_DELAYS] = {2, FILES_MAX, "--exit-delay needs two files or more", {true, true, false, false, false}},
+    };
+    if (!subjects[o->subject].can[o->output])
+        text_format(wrong, "%s: not with %s", known[o->output - 1].name,
+                    o->subject == SUBJECT_DIFF ? "--diff" : "--exit-delay");
+    else if (o->file_count < subjects[o->subject].least || o->file_count > subjects[o->subject].most)
+        text_add(wrong, subjects[o->subject].files);
     return !wrong->used;
 }
 

@@ -6,10 +6,10 @@
 #include "host/outputs.h"
 
 /* What is shown, and how. */
-enum subject { SUBJECT_REPORT, SUBJECT_DIFF };
+enum subject { SUBJECT_REPORT, SUBJECT_DIFF, SUBJECT_DELAYS };
 enum output { OUTPUT_TERMINAL, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_COLLAPSED, OUTPUT_HTML, OUTPUT_HELP };
 
-#define FILES_MAX 2
+#define FILES_MAX DELAY_RUNS_MAX
 
 struct options {
     enum subject subject;

@@ -3,6 +3,7 @@
 #ifndef HOST_OUTPUTS_H
 #define HOST_OUTPUTS_H
 
+#include "host/delays.h"
 #include "host/report.h"
 
 struct terminal {
@@ -24,6 +25,13 @@ void diff_write(struct text *out, const struct view *before, const struct view *
 void diff_json(struct text *out, const struct view *before, const struct view *after);
 void diff_csv(struct text *out, const struct view *before, const struct view *after);
 void diff_html(struct text *out, const struct view *before, const struct view *after);
+
+/* Runs with different exit-delay=. */
+void delays_write(struct text *out, const struct delays *delays, const struct terminal *terminal);
+void delays_json(struct text *out, const struct delays *delays);
+
+/* Words broken at blanks, each line behind `indent` blanks, the first behind `first`. */
+void wrapped(struct text *out, const char *first, int indent, u32 width, const char *words);
 
 /* Words at the top of each: "0.1, linux guest, engine=cluster, hypercall=user". */
 void describe_boot(struct text *text, const struct report *report);

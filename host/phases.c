@@ -84,6 +84,22 @@ static void read_phases(struct phases *all, const struct view *view)
     end_phase(phase, &report->at);
 }
 
+u32 phase_rank(const struct phases *all, const struct phase *phase)
+{
+    u32 rank = 0;
+    for (const struct phase *at = all->phases; at < phase; at++)
+        rank += !strcmp(at->name, phase->name);
+    return rank;
+}
+
+const struct phase *phases_find(const struct phases *all, const char *name, u32 rank)
+{
+    for (u32 i = 0; i < all->count; i++)
+        if (!strcmp(all->phases[i].name, name) && !rank--)
+            return &all->phases[i];
+    return NULL;
+}
+
 /* ---- intervals ---- */
 
 /* Where on the counters' own axis: ticks, or exits where no times are taken. */

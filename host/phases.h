@@ -37,6 +37,10 @@ struct phases {
 void phases_read(struct phases *all, const struct view *view);
 void phases_free(struct phases *all);
 
+/* How many phases before it have its name; the one of that name and rank, or NULL. */
+u32 phase_rank(const struct phases *all, const struct phase *phase);
+const struct phase *phases_find(const struct phases *all, const char *name, u32 rank);
+
 /* What of the row happened in the interval. */
 struct row interval_row(const struct interval *interval, const struct row *row);
 

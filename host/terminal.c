@@ -138,26 +138,6 @@ static void write_exits(struct text *out, const struct view *view, const struct 
 
 /* ---- words at the top ---- */
 
-/* Words broken at blanks, each line behind `indent` blanks, the first behind `first`. */
-static void write_wrapped(struct text *out, const char *first, int indent, u32 width, const char *words)
-{
-    size_t limit = width > (u32)indent + 20 ? width - (u32)indent : width ? 20 : SIZE_MAX;
-    text_format(out, "%*s%s", indent - (int)strlen(first), "", first);
-    for (size_t used = 0; *words;) {
-        size_t size = strcspn(words, " ");
-        if (used && used + 1 + size > limit) {
-            text_format(out, "\n%*s", indent, "");
-            used = 0;
-        }
-        if (used)
-            text_add(out, " ");
-        used += size + (used != 0);
-        text_bytes(out, words, size);
-        words += size + (words[size] == ' ');
-    }
-    text_add(out, "\n");
-}
-
 static void write_boot(struct text *out, const struct report *report, u32 width)
 {
     struct text words = {0}, visible = {0};
@@ -173,7 +153,7 @@ static void write_boot(struct text *out, const struct report *report, u32 width)
     if (json_member_whole(boot, "start_ticks", &start) && json_member_whole(boot, "console_ticks", &console))
         text_format(&words, "; started in %lu ticks, %lu of them in printing", start, console);
     text_visible(&visible, text_string(&words));
-    write_wrapped(out, "Boot  ", 8, width, text_string(&visible));
+    wrapped(out, "Boot  ", 8, width, text_string(&visible));
     text_free(&words);
     text_free(&visible);
 }
@@ -188,7 +168,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
         percent(&words, at->avoided, at->exits + at->avoided);
         text_add(&words, " % of both)");
     }
-    write_wrapped(out, "Exits ", 8, width, text_string(&words));
+    wrapped(out, "Exits ", 8, width, text_string(&words));
     text_free(&words);
     if (!report->timed) {
         text_add(out, "  Time  not taken: timing=off\n");
@@ -197,7 +177,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
     text_format(&words, "%lu ticks: %lu in the guest, %lu in Exeunt (", report->tsc_total, at->tsc_guest, at->tsc_vmm);
     percent(&words, at->tsc_vmm, report->tsc_total);
     text_format(&words, " %%; one exit takes %lu)", at->exits ? exit_ticks(report) / at->exits : 0);
-    write_wrapped(out, "Time  ", 8, width, text_string(&words));
+    wrapped(out, "Time  ", 8, width, text_string(&words));
     text_free(&words);
 }
 
@@ -321,10 +301,10 @@ static void write_why(struct text *out, const struct report *report, const struc
         text_visible(&words, site->stopper);
     }
     if (words.used)
-        write_wrapped(out, "why ends: ", 16, width, text_string(&words));
+        wrapped(out, "why ends: ", 16, width, text_string(&words));
     advise(&advice, report, site);
     if (advice.used)
-        write_wrapped(out, "try: ", 16, width, text_string(&advice));
+        wrapped(out, "try: ", 16, width, text_string(&advice));
     text_free(&words);
     text_free(&advice);
 }
@@ -345,7 +325,7 @@ static void write_site(struct text *out, const struct report *report, const stru
         text_format(&words, "; %lu of %lu instructions exit", site->exiting, site->length);
     if (!site->translated)
         text_add(&words, "; not translated");
-    write_wrapped(out, "- ", 4, width, text_string(&words));
+    wrapped(out, "- ", 4, width, text_string(&words));
     write_code(out, site);
     write_why(out, report, site, width);
     text_free(&words);

@@ -81,6 +81,22 @@ static void check_diff(const struct view *before, const struct view *after, cons
     text_free(&out);
 }
 
+static void check_delays(const struct view *one, const struct view *other, const struct terminal *terminal)
+{
+    const struct view *views[] = {one, other};
+    struct delays delays;
+    struct text out = {0}, wrong = {0};
+    if (delays_read(&delays, views, 2, &wrong)) {
+        delays_write(&out, &delays, terminal);
+        check_controls(&out);
+        text_free(&out);
+        delays_json(&out, &delays);
+        check_document(&out);
+    }
+    delays_free(&delays);
+    text_free(&wrong);
+}
+
 static void check_view(const struct view *view, u8 choice)
 {
     struct terminal terminal = {.width = choice & 0x7f, .sort = choice & 1 ? "avg" : NULL};
@@ -91,6 +107,7 @@ static void check_view(const struct view *view, u8 choice)
     check_controls(&out);
     text_free(&out);
     check_diff(&first, view, &terminal);
+    check_delays(&first, view, &terminal);
     html_write(&out, view);
     check_page(&out);
     json_document(&out, view);

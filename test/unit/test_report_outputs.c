@@ -632,6 +632,81 @@ static void reports_without_sites_or_times_compare(void **state)
     done(&b);
 }
 
+/* ---- runs with different exit-delay= ---- */
+
+/* A run of `exits` exits and so many ticks; the phase "disk" has 4 of the exits, and the ticks beyond 1000. */
+static void read_run(struct reading *r, const char *options, u64 exits, u64 ticks)
+{
+    struct text text = {0};
+    text_format(&text,
+                J
+                "{\"type\":\"boot\",\"options\":\"%s\"}\n" J
+                "{\"type\":\"summary\",\"exits\":%lu,\"avoided\":0,\"tsc_total\":%lu,\"tsc_guest\":%lu,"
+                "\"tsc_vmm\":300,\"timing\":true}\n" J
+                "{\"type\":\"mark\",\"number\":1,\"name\":\"disk\",\"exits\":%lu,\"tsc_vmm\":100,\"tsc_guest\":900}\n",
+                options, exits, ticks, ticks - 300, exits - 4);
+    read_text(r, text_string(&text));
+    text_free(&text);
+}
+
+static void a_line_through_runs(void **state)
+{
+    struct reading runs[3];
+    const struct view *views[3];
+    struct delays d;
+    struct text wrong = {0}, out = {0};
+    read_run(&runs[0], "hypercall=user exit-delay=3000", 12, 6000 + 3000 * 6);
+    read_run(&runs[1], "hypercall=user", 12, 6000);
+    read_run(&runs[2], "exit-delay=1000 trap=pio", 12, 6000 + 1000 * 6);
+    for (u32 i = 0; i < 3; i++)
+        views[i] = &runs[i].view;
+    assert_true(delays_read(&d, views, 3, &wrong));
+    assert_int_equal(d.runs[0].delay, 0);
+    assert_int_equal(d.runs[2].delay, 3000);
+    assert_int_equal(d.line_count, 3); /* all, start, disk */
+    for (u32 i = 0; i < 3; i++) {
+        double felt = i == 1 ? 0 : 6;
+        assert_true(d.lines[i].felt > felt - 0.001 && d.lines[i].felt < felt + 0.001);
+        assert_true(d.lines[i].off < 0.001);
+    }
+    assert_true(delays_per_1000(&d.lines[0]) > 99.999 && delays_per_1000(&d.lines[0]) < 100.001);
+    assert_true(delays_cost(&d.lines[0]) > 149.999 && delays_cost(&d.lines[0]) < 150.001); /* 6 of 300 / 12 */
+    for (u32 width = 60; width <= 140; width += 10) {
+        delays_write(&out, &d, &(struct terminal){.width = width});
+        assert_true(widest_line(text_string(&out)) <= width);
+        assert_non_null(strstr(text_string(&out), "Of its 12 exits the time of 6"));
+        text_free(&out);
+    }
+    delays_free(&d);
+    for (u32 i = 0; i < 3; i++)
+        done(&runs[i]);
+}
+
+static void check_not_compared(struct reading *a, struct reading *b, const char *why)
+{
+    const struct view *views[] = {&a->view, &b->view};
+    struct delays d;
+    struct text wrong = {0};
+    assert_false(delays_read(&d, views, 2, &wrong));
+    assert_string_equal(text_string(&wrong), why);
+    delays_free(&d);
+    text_free(&wrong);
+    done(b);
+}
+
+static void runs_that_say_nothing(void **state)
+{
+    struct reading run, other;
+    read_run(&run, "exit-delay=7", 12, 6000);
+    read_run(&other, "exit-delay=7", 12, 6000);
+    check_not_compared(&run, &other, "all of them have exit-delay=7");
+    read_text(&other, REPORT);
+    check_not_compared(&run, &other, "a.log: no `boot` line that says which exit-delay= it had");
+    read_text(&other, UNTIMED);
+    check_not_compared(&run, &other, "a.log: there are no times in it (timing=off)");
+    done(&run);
+}
+
 /* ---- docs/REPORTS.md ---- */
 
 static void check_named(const struct text *page, const char *name)
@@ -653,6 +728,26 @@ static void check_members(const struct text *page, const struct json_value *valu
     }
 }
 
+static void check_delay_members(const struct text *page, struct arena *arena)
+{
+    struct reading a, b;
+    struct delays d;
+    struct text wrong = {0}, out = {0};
+    struct json_end end;
+    const struct view *views[] = {&a.view, &b.view};
+    read_run(&a, "", 12, 6000);
+    read_run(&b, "exit-delay=7", 12, 6000);
+    assert_true(delays_read(&d, views, 2, &wrong));
+    delays_json(&out, &d);
+    const struct json_value *document = json_read(arena, out.data, out.used, &end);
+    assert_non_null(document);
+    check_members(page, document);
+    text_free(&out);
+    delays_free(&d);
+    done(&a);
+    done(&b);
+}
+
 static void the_page_in_docs_names_everything(void **state)
 {
     struct reading r;
@@ -671,8 +766,9 @@ static void the_page_in_docs_names_everything(void **state)
     text_free(&out);
     diff_json(&out, &r.view, &r.view);
     check_members(&page, json_read(&arena, out.data, out.used, &end));
-    arena_free(&arena);
     text_free(&out);
+    check_delay_members(&page, &arena);
+    arena_free(&arena);
     text_free(&page);
     done(&r);
 }
@@ -707,7 +803,12 @@ static void options_of_the_program(void **state)
     check_options("er --diff --html out.html a b", NULL);
     check_options("er --diff a", "--diff needs two files");
     check_options("er --diff --collapsed a b", "--collapsed: not with --diff");
-    check_options("er a b c", "c: too many files");
+    check_options("er a b c", "one file is needed");
+    check_options("er 1 2 3 4 5 6 7 8 9", "9: too many files");
+    check_options("er --exit-delay a b c", NULL);
+    check_options("er --json --exit-delay a b", NULL);
+    check_options("er --exit-delay a", "--exit-delay needs two files or more");
+    check_options("er --exit-delay --csv a b", "--csv: not with --exit-delay");
     check_options("er --top", "--top needs a value");
     check_options("er --top 0 a", "--top 0: not a value for it");
     check_options("er --top 1x a", "--top 1x: not a value for it");
@@ -742,6 +843,8 @@ int main(int count, char **words)
         cmocka_unit_test(phases_pair_by_name),
         cmocka_unit_test(numbers_that_are_not_there_are_null),
         cmocka_unit_test(reports_without_sites_or_times_compare),
+        cmocka_unit_test(a_line_through_runs),
+        cmocka_unit_test(runs_that_say_nothing),
         cmocka_unit_test(the_page_in_docs_names_everything),
         cmocka_unit_test(options_of_the_program),
     };
