@@ -46,7 +46,7 @@ static bool is_repeated(const struct report *report, u32 index)
 static void name_site(struct text *name, const struct site *site)
 {
     struct text place = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     text_format(name, "0x%lx %lx%s%s", site->rip, site->where, place.used ? " " : "", text_string(&place));
     text_free(&place);
 }

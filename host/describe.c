@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Words and derived figures that several outputs share. */
+#include "host/names.h"
 #include "host/outputs.h"
 
 #include <string.h>
@@ -46,6 +47,29 @@ void describe_later(struct text *text, const struct view *view)
     if (last != view->report && last->incomplete)
         text_format(text, "report %u, which came later, is not complete: %s (--report %u shows what can be read)",
                     last->number, last->incomplete, last->number);
+}
+
+static bool is_port(const char *row)
+{
+    return !strcmp(row, "IO_IN") || !strcmp(row, "IO_OUT");
+}
+
+/* Code that is translated for several ports has 0 in its line, which is also a port, though one that hardly exits. */
+void site_place(struct text *text, const struct site *site)
+{
+    if (is_port(site->exit) && !site->where && site->translated)
+        text_add(text, "several ports");
+    else
+        name_place(text, site->exit, site->where);
+}
+
+/* For a port this program knows the register too, for the others the log says it best. */
+void detail_place(struct text *text, const struct detail *detail)
+{
+    if (detail->has_where && (is_port(detail->row) || !*detail->name))
+        name_place(text, detail->row, detail->where);
+    if (!text->used)
+        text_add(text, detail->name);
 }
 
 u64 exits_of_sites(const struct report *report)

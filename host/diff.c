@@ -86,7 +86,7 @@ static void site_row(struct columns *table, const struct site_pair *pair)
     struct figures figures[SITE_FIGURES];
     struct text place = {0};
     site_figures(pair, figures);
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     columns_cell(table, "%s %lx%s%s", site->exit, site->where, place.used ? " " : "", text_string(&place));
     columns_cell(table, "%lx", site->rip);
     figure_cells(table, figures, SITE_FIGURES);

@@ -80,7 +80,7 @@ static void json_site(struct text *out, const struct site_pair *pair)
     struct figures figures[SITE_FIGURES];
     struct text place = {0};
     site_figures(pair, figures);
-    name_place(&place, pair->site->exit, pair->site->where);
+    site_place(&place, pair->site);
     json_string(out, "exit", pair->site->exit);
     json_name(out, "where");
     text_format(out, "\"0x%lx\"", pair->site->where);

@@ -175,7 +175,7 @@ static void say_row(struct text *out, const struct row *row, const char *words, 
 static void say_site(struct text *out, const struct report *report, const struct site *site)
 {
     struct text place = {0}, advice = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     advise(&advice, report, site);
     text_add(out, "<li>One instruction makes ");
     percent(out, site->count, report->at.exits);

@@ -178,7 +178,7 @@ static void site_row(struct text *out, const struct site_pair *pair)
     struct figures figures[SITE_FIGURES];
     struct text place = {0};
     site_figures(pair, figures);
-    name_place(&place, pair->site->exit, pair->site->where);
+    site_place(&place, pair->site);
     text_add(out, "<tr><td>");
     text_html(out, pair->site->exit);
     text_format(out, " <code>%lx</code> <span class=muted>", pair->site->where);

@@ -77,7 +77,7 @@ static void card(struct text *out, const struct report *report, const struct sit
 {
     struct part parts[] = {{"taken", site->count}, {"avoided", site->avoided}};
     struct text place = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     text_format(out, "<article id=site%u><h3><span class=rank>%u</span> ", number, number);
     text_html(out, site->exit);
     text_format(out, " <code>%lx</code>", site->where);

@@ -206,7 +206,7 @@ static void timeline(struct text *out, const struct view *view, const struct pha
     text_add(out, "</section>");
 }
 
-static void phase_row(struct text *out, const struct phase *phase, u64 whole)
+static void phase_cells(struct text *out, const struct phase *phase, u64 whole)
 {
     struct part parts[] = {{"taken", phase->spent.exits}, {"avoided", phase->spent.avoided}};
     text_add(out, "<tr><td>");
@@ -237,7 +237,7 @@ static void phase_table(struct text *out, const struct phases *phases)
         "<section id=phases><h2>Phases</h2><p>From mark to mark; a phase has the name of the mark that begins it.");
     html_table(out, titles, 8);
     for (u32 i = 0; i < phases->count; i++)
-        phase_row(out, &phases->phases[i], whole);
+        phase_cells(out, &phases->phases[i], whole);
     text_add(out, "</table></div></section>");
 }
 

@@ -13,7 +13,7 @@ const char usage[] =
     "  --report N                      the N-th report of the log, not the last complete one\n"
     "  --top N                         at most N rows and N sites\n"
     "  --filter TYPE[,TYPE...]         only these rows and their sites; * and ? stand for anything\n"
-    "  --sort COLUMN                   type count min max sum avg stddev % avoided hit%\n"
+    "  --sort COLUMN                   type count min p50 p90 p99 max sum avg stddev % avoided hit%\n"
     "  --width N                       characters per line, 0: no limit; else the terminal's width\n"
     "Exit status: 0 shown; 1 shown, but some of the log cannot be read; 2 nothing to show. docs/REPORTS.md\n";
 

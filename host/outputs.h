@@ -45,6 +45,10 @@ void describe_later(struct text *text, const struct view *view);
 /* Ticks in the rows that are exits: without EXEUNT. */
 u64 exit_ticks(const struct report *report);
 
+/* What people call the port, register or cause; nothing where there is no name for it. */
+void site_place(struct text *text, const struct site *site);
+void detail_place(struct text *text, const struct detail *detail);
+
 u64 exits_of_sites(const struct report *report);
 
 #endif

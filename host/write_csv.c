@@ -85,7 +85,7 @@ static void put_place(struct text *out, u32 number, const struct site *site)
     struct text name = {0}, place = {0};
     struct csv csv = {out, "site", ""};
     text_format(&name, "%u", number);
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     csv.name = text_string(&name);
     if (place.used)
         put(&csv, "place", text_string(&place));
@@ -101,6 +101,42 @@ static void put_moment(const struct csv *csv, const struct moment *spent)
     put_number(csv, "tsc_guest", spent->tsc_guest);
 }
 
+/* Named by the number of the phase and the row. */
+static void put_phase_rows(struct text *out, const struct view *view, const struct phase *phase, u32 number)
+{
+    for (u32 i = 0; i < phase->row_count; i++) {
+        const struct row *row = &phase->rows[i];
+        struct text name = {0};
+        text_format(&name, "%u %s", number, row->name);
+        struct csv csv = {out, "phase_row", text_string(&name)};
+        if (view_has(view, row->name)) {
+            put_number(&csv, "count", row->count);
+            if (row->timed)
+                put_number(&csv, "sum", row->sum);
+            put_number(&csv, "avoided", row->avoided);
+            put_number(&csv, "hits", row->hits);
+        }
+        text_free(&name);
+    }
+}
+
+static void put_details(struct text *out, const struct view *view)
+{
+    for (u32 i = 0; i < view->report->detail_count; i++) {
+        const struct detail *detail = &view->report->details[i];
+        struct text name = {0}, place = {0};
+        if (!view_has(view, detail->row))
+            continue;
+        text_format(&name, "%u", i + 1);
+        detail_place(&place, detail);
+        struct csv csv = {out, "detail", text_string(&name)};
+        put_entry(out, "detail", text_string(&name), detail->entry);
+        put(&csv, "place", text_string(&place));
+        text_free(&name);
+        text_free(&place);
+    }
+}
+
 static void put_phases(struct text *out, const struct view *view)
 {
     struct phases phases;
@@ -111,6 +147,7 @@ static void put_phases(struct text *out, const struct view *view)
         struct csv csv = {out, "phase", text_string(&name)};
         put(&csv, "name", phases.phases[i].name);
         put_moment(&csv, &phases.phases[i].spent);
+        put_phase_rows(out, view, &phases.phases[i], i + 1);
         text_free(&name);
     }
     for (u32 i = 0; i < phases.interval_count; i++) {
@@ -145,6 +182,7 @@ void csv_write(struct text *out, const struct view *view)
     for (u32 i = 0; i < report->row_count; i++)
         if (view_has(view, report->rows[i].name))
             put_entry(out, report->rows[i].is_exit ? "exit" : "time", report->rows[i].name, report->rows[i].entry);
+    put_details(out, view);
     put_entry(out, "cache", "", report->cache);
     for (u32 i = 0; i < report->site_count; i++) {
         if (!view_has(view, report->sites[i].exit))

@@ -23,6 +23,24 @@ static void rows(struct text *out, const struct view *view, bool exits)
     text_add(out, "]");
 }
 
+static void details(struct text *out, const struct view *view)
+{
+    json_open_list(out, "details");
+    for (u32 i = 0; i < view->report->detail_count; i++) {
+        const struct detail *detail = &view->report->details[i];
+        struct text place = {0};
+        if (!view_has(view, detail->row))
+            continue;
+        detail_place(&place, detail);
+        json_element(out);
+        json_open_entry(out, detail->entry);
+        json_string(out, "place", text_string(&place));
+        text_add(out, "}");
+        text_free(&place);
+    }
+    text_add(out, "]");
+}
+
 static void instructions(struct text *out, const struct site *site)
 {
     static const char *const words[] = {[EXITS_NO] = "no", [EXITS_MAYBE] = "maybe", [EXITS_YES] = "yes"};
@@ -58,7 +76,7 @@ static void sites(struct text *out, const struct view *view)
             continue;
         json_element(out);
         json_open_entry(out, site->entry);
-        name_place(&place, site->exit, site->where);
+        site_place(&place, site);
         advise(&advice, view->report, site);
         json_string(out, "place", text_string(&place));
         json_string(out, "advice", text_string(&advice));
@@ -101,7 +119,42 @@ static void spent(struct text *out, const struct moment *moment)
     json_number(out, "tsc_guest", moment->tsc_guest);
 }
 
-static void phase_list(struct text *out, const struct phases *all)
+/* What a row got in a phase or interval, if anything. */
+static void spent_row(struct text *out, const struct view *view, const struct row *row)
+{
+    if (!view_has(view, row->name) || (!row->count && !row->avoided))
+        return;
+    text_add(out, out->data[out->used - 1] == '[' ? "{" : ",{");
+    json_string(out, "name", row->name);
+    json_number(out, "count", row->count);
+    if (row->timed)
+        json_number(out, "sum", row->sum);
+    json_number(out, "avoided", row->avoided);
+    json_number(out, "hits", row->hits);
+    text_add(out, "}");
+}
+
+static void phase_rows(struct text *out, const struct view *view, const struct phase *phase)
+{
+    json_name(out, "rows");
+    text_add(out, "[");
+    for (u32 i = 0; i < phase->row_count; i++)
+        spent_row(out, view, &phase->rows[i]);
+    text_add(out, "]");
+}
+
+static void interval_rows(struct text *out, const struct view *view, const struct interval *interval)
+{
+    json_name(out, "rows");
+    text_add(out, "[");
+    for (u32 i = 0; i < interval->report->row_count; i++) {
+        struct row row = interval_row(interval, &interval->report->rows[i]);
+        spent_row(out, view, &row);
+    }
+    text_add(out, "]");
+}
+
+static void phase_list(struct text *out, const struct view *view, const struct phases *all)
 {
     json_open_list(out, "phases");
     for (u32 i = 0; i < all->count; i++) {
@@ -111,28 +164,7 @@ static void phase_list(struct text *out, const struct phases *all)
         json_number(out, "line", all->phases[i].line);
         json_bool(out, "after_reset", all->phases[i].after_reset);
         spent(out, &all->phases[i].spent);
-        text_add(out, "}");
-    }
-    text_add(out, "]");
-}
-
-static void interval_rows(struct text *out, const struct view *view, const struct interval *interval)
-{
-    bool first = true;
-    json_name(out, "rows");
-    text_add(out, "[");
-    for (u32 i = 0; i < interval->report->row_count; i++) {
-        struct row row = interval_row(interval, &interval->report->rows[i]);
-        if (!view_has(view, row.name) || (!row.count && !row.avoided))
-            continue;
-        text_add(out, first ? "{" : ",{");
-        first = false;
-        json_string(out, "name", row.name);
-        json_number(out, "count", row.count);
-        if (row.timed)
-            json_number(out, "sum", row.sum);
-        json_number(out, "avoided", row.avoided);
-        json_number(out, "hits", row.hits);
+        phase_rows(out, view, &all->phases[i]);
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -187,12 +219,13 @@ void json_document(struct text *out, const struct view *view)
     json_entry(out, "summary", report->summary);
     rows(out, view, true);
     rows(out, view, false);
+    details(out, view);
     json_entry(out, "cache", report->cache);
     sites(out, view);
     entries(out, "refused", report->refused, report->refused_count);
     json_entry(out, "counts", report->counts);
     marks(out, view->all);
-    phase_list(out, &phases);
+    phase_list(out, view, &phases);
     interval_list(out, view, &phases);
     json_entry(out, "end", report->end);
     json_problems(out, view->all->log);

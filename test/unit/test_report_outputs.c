@@ -155,6 +155,53 @@ static void rows_are_sorted_chosen_and_cut(void **state)
     assert_false(terminal_can_sort("colour"));
 }
 
+#define SPREAD                                                                                                         \
+    J "{\"type\":\"exit\",\"name\":\"IO_IN\",\"count\":10,\"min\":5,\"max\":100,\"sum\":250,\"avg\":25.0000,"          \
+      "\"stddev\":1.5000,\"pct\":25.00,\"p50\":17,\"p90\":81,\"p99\":99,\"avoided\":3,\"hits\":9}\n"
+
+/* What only newer logs say has its place, and takes none in the output of older ones. */
+static void percentiles_details_and_rows_of_phases(void **state)
+{
+    static const char log[] = SUMMARY SPREAD J
+        "{\"type\":\"exit\",\"name\":\"CPUID\",\"count\":2,\"min\":20,\"max\":30,\"sum\":50}\n" J
+        "{\"type\":\"time\",\"name\":\"TIMEINGUEST\",\"count\":12,\"min\":1,\"max\":99,\"sum\":700}\n" DETAILS CACHE
+            COUNTS J
+        "{\"type\":\"mark\",\"number\":1,\"name\":\"disk\",\"exits\":4,\"tsc_vmm\":70,\"tsc_guest\":30}\n" PHASE_ROW(
+            "1", "IO_IN", "4", "70") PHASE_ROW("1", "TIMEINGUEST", "4", "30");
+    struct reading r;
+    struct text out = {0};
+    read_text(&r, log);
+    assert_null(r.view.report->incomplete);
+    assert_int_equal(r.log.problem_count, 0);
+    const char *text = show(&out, &r, "p90", NULL, 0);
+    assert_non_null(strstr(text, "min  p50  p90  p99  max"));
+    assert_non_null(strstr(text, "5   17   81   99  100"));
+    assert_non_null(strstr(text, "  IO_IN  3fd    COM1 line status      1      7      70.00    200    28\n"));
+    assert_non_null(strstr(text, "  IO_IN  -      several ports         1      3      30.00     50    16\n"));
+    assert_non_null(strstr(text, "Exits of each phase by type\n  phase  IO_IN  CPUID\n  start      4      0\n"
+                                 "  disk       6      2\n"));
+    assert_non_null(strstr(text, "Ticks of these exits\n  phase  IO_IN  CPUID\n  start     70      0\n"));
+    text = show(&out, &r, NULL, NULL, 1);
+    assert_non_null(strstr(text, "COM1 line status"));
+    assert_null(strstr(text, "several ports"));
+    text = show(&out, &r, NULL, "CPUID", 0);
+    assert_null(strstr(text, "Ports, registers"));
+    text_free(&out);
+    csv_write(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "\r\ndetail,1,where,0x3fd\r\n"));
+    assert_non_null(strstr(text, "\r\ndetail,2,place,several ports\r\n"));
+    assert_non_null(strstr(text, "\r\nphase_row,1 IO_IN,sum,70\r\n"));
+    assert_non_null(strstr(text, "\r\nphase_row,2 CPUID,count,2\r\n"));
+    text_free(&out);
+    json_document(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "\"place\":\"COM1 line status\"}"));
+    assert_non_null(strstr(text, "\"rows\":[{\"name\":\"IO_IN\",\"count\":4,\"sum\":70,\"avoided\":0,\"hits\":0}"));
+    text_free(&out);
+    done(&r);
+}
+
 static void percents_are_rounded(void **state)
 {
     static const struct {
@@ -824,6 +871,7 @@ int main(int count, char **words)
         cmocka_unit_test(stored_difference),
         cmocka_unit_test(tables_fit_their_width),
         cmocka_unit_test(rows_are_sorted_chosen_and_cut),
+        cmocka_unit_test(percentiles_details_and_rows_of_phases),
         cmocka_unit_test(percents_are_rounded),
         cmocka_unit_test(stacks_add_up),
         cmocka_unit_test(stacks_share_by_exits),
