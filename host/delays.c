@@ -141,8 +141,17 @@ double delays_per_1000(const struct delay_line *line)
     return ticks ? 100 * 1000 * line->felt / (double)ticks : 0;
 }
 
-double delays_cost(const struct delay_line *line)
+double delays_exits(const struct delays *d, const struct delay_line *line)
+{
+    double sum = 0;
+    for (u32 i = 0; i < d->run_count; i++)
+        sum += (double)line->at[i].exits;
+    return sum / d->run_count;
+}
+
+double delays_cost(const struct delays *d, const struct delay_line *line)
 {
     const struct moment *at = &line->at[0];
-    return at->exits ? line->felt * (double)at->tsc_vmm / (double)at->exits : 0;
+    double exits = delays_exits(d, line), own = (double)at->tsc_vmm - (double)d->runs[0].delay * (double)at->exits;
+    return exits > 0 && own > 0 ? line->felt * own / exits : 0;
 }

@@ -36,11 +36,14 @@ struct delays {
 bool delays_read(struct delays *d, const struct view *const *views, u32 count, struct text *wrong);
 void delays_free(struct delays *d);
 
-/* Of the run with the least delay, in percent of its time. */
+/* The mean of the runs. */
+double delays_exits(const struct delays *d, const struct delay_line *line);
+
+/* How much longer the run with the least delay would be, in percent, if each exit took 1000 ticks more. */
 double delays_per_1000(const struct delay_line *line);
 
-/* The time in Exeunt of the run with the least delay, as far as it is felt: ticks. */
-double delays_cost(const struct delay_line *line);
+/* The time in Exeunt of that run, without the delay, as far as it is felt: ticks. */
+double delays_cost(const struct delays *d, const struct delay_line *line);
 
 u64 moment_ticks(const struct moment *at);
 

@@ -5,9 +5,9 @@
 #include "host/json_write.h"
 #include "host/outputs.h"
 
-static double part_of(double part, u64 whole)
+static double part_of(double part, double whole)
 {
-    return whole ? 100 * part / (double)whole : 0;
+    return whole > 0 ? 100 * part / whole : 0;
 }
 
 /* ---- text ---- */
@@ -30,28 +30,35 @@ static void write_runs(struct text *out, const struct delays *d, u32 width)
     columns_end(&table, out, width);
 }
 
+static void sentence(struct text *out, struct text *words, u32 width)
+{
+    wrapped(out, "", 2, width, text_string(words));
+    text_free(words);
+}
+
 static void write_words(struct text *out, const struct delays *d, u32 width)
 {
     const struct delay_line *all = &d->lines[0];
-    u64 exits = all->at[0].exits, ticks = moment_ticks(&all->at[0]);
+    double exits = delays_exits(d, all);
+    u64 ticks = moment_ticks(&all->at[0]);
     struct text words = {0};
+    text_add(out, "\n");
     text_format(&words, "1000 ticks more in each exit make this run %.2f %% longer.", delays_per_1000(all));
-    wrapped(out, "\n", 2, width, text_string(&words));
-    text_free(&words);
-    text_format(
-        &words,
-        "Of its %lu exits the time of %.0f (%.1f %%) is felt; that of the others passes while the guest waits "
-        "anyway. The exits' own time in Exeunt, as far as it is felt, is at most %.0f ticks, %.2f %% of the run.",
-        exits, all->felt, part_of(all->felt, exits), delays_cost(all), part_of(delays_cost(all), ticks));
-    wrapped(out, "", 2, width, text_string(&words));
-    text_free(&words);
+    sentence(out, &words, width);
+    text_format(&words,
+                "Of its exits, %.0f in the mean of the runs, the time of %.0f (%.1f %%) is felt; that of the others "
+                "passes while the guest waits anyway.",
+                exits, all->felt, part_of(all->felt, exits));
+    sentence(out, &words, width);
+    text_format(&words, "At most %.0f ticks, %.2f %% of the run, would be gained if Exeunt took no time for them.",
+                delays_cost(d, all), part_of(delays_cost(d, all), (double)ticks));
+    sentence(out, &words, width);
     if (d->run_count > 2)
         text_format(&words, "The runs are off a straight line by at most %.0f ticks, %.2f %% of the run.", all->off,
-                    part_of(all->off, ticks));
+                    part_of(all->off, (double)ticks));
     else
         text_add(&words, "Two runs are always on a straight line: only a third shows whether there is one.");
-    wrapped(out, "", 2, width, text_string(&words));
-    text_free(&words);
+    sentence(out, &words, width);
 }
 
 static void line_row(struct columns *table, const struct delays *d, const struct delay_line *line)
@@ -64,10 +71,10 @@ static void line_row(struct columns *table, const struct delays *d, const struct
     columns_cell(table, "%lu", ticks);
     columns_cell(table, "%lu", moment_ticks(last));
     columns_cell(table, "%.0f", line->felt);
-    columns_cell(table, "%.1f", part_of(line->felt, first->exits));
+    columns_cell(table, "%.1f", part_of(line->felt, delays_exits(d, line)));
     columns_cell(table, "%.2f", delays_per_1000(line));
-    columns_cell(table, "%.2f", part_of(delays_cost(line), ticks));
-    columns_cell(table, "%.2f", part_of(line->off, ticks));
+    columns_cell(table, "%.2f", part_of(delays_cost(d, line), (double)ticks));
+    columns_cell(table, "%.2f", part_of(line->off, (double)ticks));
 }
 
 static void write_lines(struct text *out, const struct delays *d, u32 width)
@@ -130,10 +137,10 @@ static void json_line(struct text *out, const struct delays *d, const struct del
     u64 ticks = moment_ticks(&line->at[0]);
     json_string(out, "name", line->name);
     json_decimal(out, "felt_exits", line->felt, 1);
-    json_decimal(out, "felt_pct", part_of(line->felt, line->at[0].exits), 2);
+    json_decimal(out, "felt_pct", part_of(line->felt, delays_exits(d, line)), 2);
     json_decimal(out, "per_1000_pct", delays_per_1000(line), 4);
-    json_decimal(out, "cost_ticks", delays_cost(line), 0);
-    json_decimal(out, "cost_pct", part_of(delays_cost(line), ticks), 4);
+    json_decimal(out, "cost_ticks", delays_cost(d, line), 0);
+    json_decimal(out, "cost_pct", part_of(delays_cost(d, line), (double)ticks), 4);
     json_decimal(out, "off_ticks", line->off, 0);
     json_moments(out, d, line);
 }
