@@ -55,9 +55,14 @@ static bool is_port(const char *row)
 }
 
 /* Code that is translated for several ports has 0 in its line, which is also a port, though one that hardly exits. */
+bool site_has_where(const struct site *site)
+{
+    return !is_port(site->exit) || site->where || !site->translated;
+}
+
 void site_place(struct text *text, const struct site *site)
 {
-    if (is_port(site->exit) && !site->where && site->translated)
+    if (!site_has_where(site))
         text_add(text, "several ports");
     else
         name_place(text, site->exit, site->where);
@@ -70,6 +75,14 @@ void detail_place(struct text *text, const struct detail *detail)
         name_place(text, detail->row, detail->where);
     if (!text->used)
         text_add(text, detail->name);
+}
+
+bool has_percentiles(const struct report *report)
+{
+    for (u32 i = 0; i < report->row_count; i++)
+        if (report->rows[i].p99)
+            return true;
+    return false;
 }
 
 u64 exits_of_sites(const struct report *report)

@@ -179,9 +179,10 @@ static void say_site(struct text *out, const struct report *report, const struct
     advise(&advice, report, site);
     text_add(out, "<li>One instruction makes ");
     percent(out, site->count, report->at.exits);
-    text_format(out, " %% of all exits: <a href=#site1>%s", "");
+    text_add(out, " % of all exits: <a href=#site1>");
     text_html(out, site->exit);
-    text_format(out, " %lx", site->where);
+    if (site_has_where(site))
+        text_format(out, " %lx", site->where);
     if (place.used) {
         text_add(out, ", ");
         text_html(out, text_string(&place));
@@ -217,14 +218,15 @@ static void overview(struct text *out, const struct view *view)
 
 /* ---- exit types ---- */
 
-static void exit_row(struct text *out, const struct report *report, const struct row *row)
+static void exit_row(struct text *out, const struct report *report, const struct row *row, bool percentiles)
 {
-    static const char *const fields[] = {"count", "min", "max", "sum", "avg", "stddev", "pct"};
+    static const char *const fields[] = {"count", "min", "p50", "p90", "p99", "max", "sum", "avg", "stddev", "pct"};
     bool cached = row->is_exit && strcmp(report->engine, "interp") != 0;
     text_format(out, "<tr%s><td>", row->is_exit ? "" : " class=noexit");
     text_html(out, row->name);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-        html_digits_cell(out, json_member_number(row->entry->object, fields[i]));
+        if (percentiles || *fields[i] != 'p' || !strcmp(fields[i], "pct"))
+            html_digits_cell(out, json_member_number(row->entry->object, fields[i]));
     html_digits_cell(out, json_member_number(row->entry->object, "avoided"));
     html_percent_cell(out, row->hits, cached ? row->count : 0);
     html_number_cell(out, row->entry->line);
@@ -241,21 +243,29 @@ static void row_meanings(struct text *out, const struct view *view)
     text_add(out, "</dl>");
 }
 
-static void exit_types(struct text *out, const struct view *view)
+static void exit_table(struct text *out, const struct view *view)
 {
-    static const char *const titles[] = {"type",    "#count",     "#min",     "#max",   "#sum",     "#avg",
-                                         "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    static const char *const plain[] = {"type",    "#count",     "#min",     "#max",   "#sum",     "#avg",
+                                        "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    static const char *const full[] = {"type", "#count", "#min",    "#p50",       "#p90",     "#p99",   "#max",
+                                       "#sum", "#avg",   "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    bool percentiles = has_percentiles(view->report);
     u32 shown = 0;
-    text_add(out, "<section id=types><h2>Exit types</h2>");
-    html_charts(out, view);
     text_add(out, "<h3>The table</h3><p>Times in TSC ticks. A click on a title sorts.");
-    html_table(out, titles, 11);
+    html_table(out, percentiles ? full : plain, percentiles ? 14 : 11);
     for (u32 i = 0; i < view->report->row_count; i++) {
         const struct row *row = &view->report->rows[i];
         if (view_has(view, row->name) && (!view->top || shown++ < view->top))
-            exit_row(out, view->report, row);
+            exit_row(out, view->report, row, percentiles);
     }
     text_add(out, "</table></div>");
+}
+
+static void exit_types(struct text *out, const struct view *view)
+{
+    text_add(out, "<section id=types><h2>Exit types</h2>");
+    html_charts(out, view);
+    exit_table(out, view);
     row_meanings(out, view);
     text_add(out, "</section>");
 }
@@ -397,6 +407,8 @@ static void log_section(struct text *out, const struct log *log)
 static void navigation(struct text *out, const struct report *report, const struct phases *phases)
 {
     text_add(out, "<nav><a href=#overview>Overview</a><a href=#types>Exit types</a>");
+    if (report->detail_count)
+        text_add(out, "<a href=#details>Ports, registers</a>");
     if (phases->count > 1)
         text_add(out, "<a href=#phases>Phases</a>");
     if (phases->interval_count > 1)
@@ -420,6 +432,8 @@ void html_write(struct text *out, const struct view *view)
     text_add(out, "<main>");
     overview(out, view);
     exit_types(out, view);
+    html_details(out, view);
+    html_phases(out, view, &phases);
     html_timeline(out, view, &phases);
     html_sites(out, view);
     cache(out, view->report);

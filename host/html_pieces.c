@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char *const html_series[HTML_SERIES + 1] = {"s0", "s1", "s2", "s3", "s4", "s5"};
+
 /* Browsers keep floats. */
 static void add_percent(struct text *out, const char *name, u64 value, u64 whole)
 {
@@ -26,6 +28,21 @@ void html_bar(struct text *out, const struct part *parts, u32 count, u64 whole, 
         before += parts[i].value;
     }
     text_add(out, "</svg>");
+}
+
+void html_bar_row(struct text *out, const char *name, const struct part *parts, u32 count, u64 whole,
+                  const char *figures)
+{
+    struct text label = {0};
+    text_format(&label, "%s: %s", name, figures);
+    text_add(out, "<div class=row><span class=name>");
+    text_html(out, name);
+    text_add(out, "</span>");
+    html_bar(out, parts, count, whole, text_string(&label));
+    text_add(out, "<span class=value>");
+    text_html(out, figures);
+    text_add(out, "</span></div>");
+    text_free(&label);
 }
 
 void html_key(struct text *out, const char *class, const char *words)
@@ -69,6 +86,15 @@ void html_percent_cell(struct text *out, u64 part, u64 whole)
     percent(&digits, part, whole);
     html_digits_cell(out, whole ? text_string(&digits) : NULL);
     text_free(&digits);
+}
+
+void html_moment_cells(struct text *out, const struct moment *spent)
+{
+    html_number_cell(out, spent->exits);
+    html_number_cell(out, spent->avoided);
+    html_number_cell(out, spent->tsc_vmm);
+    html_number_cell(out, spent->tsc_guest);
+    html_percent_cell(out, spent->tsc_vmm, spent->tsc_vmm + spent->tsc_guest);
 }
 
 void html_table(struct text *out, const char *const *titles, u32 count)

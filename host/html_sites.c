@@ -80,7 +80,8 @@ static void card(struct text *out, const struct report *report, const struct sit
     site_place(&place, site);
     text_format(out, "<article id=site%u><h3><span class=rank>%u</span> ", number, number);
     text_html(out, site->exit);
-    text_format(out, " <code>%lx</code>", site->where);
+    if (site_has_where(site))
+        text_format(out, " <code>%lx</code>", site->where);
     if (place.used) {
         text_add(out, " <span class=place>");
         text_html(out, text_string(&place));
@@ -94,7 +95,13 @@ static void card(struct text *out, const struct report *report, const struct sit
     percent(out, site->count, report->at.exits);
     text_add(out, " % of all), <b>");
     text_grouped(out, site->avoided);
-    text_format(out, "</b> avoided <span class=muted>· RIP <code>%lx</code>%s · log line %u</span>", site->rip,
+    text_add(out, "</b> avoided");
+    if (site->sum && site->count) {
+        text_add(out, ", <b>");
+        text_grouped(out, site->sum / site->count);
+        text_add(out, "</b> ticks each");
+    }
+    text_format(out, " <span class=muted>· RIP <code>%lx</code>%s · log line %u</span>", site->rip,
                 site->bits == 32   ? " · 32-bit code"
                 : site->bits == 16 ? " · 16-bit code"
                                    : "",

@@ -46,8 +46,11 @@ void describe_later(struct text *text, const struct view *view);
 u64 exit_ticks(const struct report *report);
 
 /* What people call the port, register or cause; nothing where there is no name for it. */
+bool site_has_where(const struct site *site); /* one port, register or address */
 void site_place(struct text *text, const struct site *site);
 void detail_place(struct text *text, const struct detail *detail);
+
+bool has_percentiles(const struct report *report);
 
 u64 exits_of_sites(const struct report *report);
 

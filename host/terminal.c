@@ -386,7 +386,8 @@ static void write_site(struct text *out, const struct report *report, const stru
 {
     struct text words = {0}, place = {0};
     text_visible(&words, site->exit);
-    text_format(&words, " %lx", site->where);
+    if (site_has_where(site))
+        text_format(&words, " %lx", site->where);
     site_place(&place, site);
     if (place.used)
         text_format(&words, " (%s)", text_string(&place));

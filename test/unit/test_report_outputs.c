@@ -199,6 +199,20 @@ static void percentiles_details_and_rows_of_phases(void **state)
     assert_non_null(strstr(text, "\"place\":\"COM1 line status\"}"));
     assert_non_null(strstr(text, "\"rows\":[{\"name\":\"IO_IN\",\"count\":4,\"sum\":70,\"avoided\":0,\"hits\":0}"));
     text_free(&out);
+    html_write(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "<th scope=col class=n>p99"));
+    assert_non_null(strstr(text, "<line class=most"));
+    assert_non_null(strstr(text, "3fd COM1 line status, 1 byte"));
+    assert_non_null(strstr(text, "Ticks in exits, by type"));
+    text_free(&out);
+    done(&r);
+    read_text(&r, REPORT);
+    html_write(&out, &r.view);
+    assert_null(strstr(text_string(&out), "p99"));
+    assert_null(strstr(text_string(&out), "<line class=most"));
+    assert_null(strstr(text_string(&out), "id=details"));
+    text_free(&out);
     done(&r);
 }
 
