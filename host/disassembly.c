@@ -293,6 +293,13 @@ static void guess_exits(struct disassembly *d, const struct site *site, const st
     }
 }
 
+/* The line has not all of the cluster, and what it has may end in the middle of an instruction. */
+static bool is_cut(const struct disassembly *d, const struct site *site, u32 offset, u32 end)
+{
+    return d->size >= CODE_CUT && end == d->size && end - offset < ZYDIS_MAX_INSTRUCTION_LENGTH &&
+           site->length > d->count;
+}
+
 /* Instructions one behind the other, none across the end of a run; what the limit of the line cuts off is left out. */
 static void decode_all(struct disassembly *d, const struct site *site, const ZydisDecoder *decoder,
                        struct decoded *decoded, const struct runs *runs)
@@ -302,7 +309,7 @@ static void decode_all(struct disassembly *d, const struct site *site, const Zyd
         const struct run *run = run_of(runs, offset);
         u32 end = run ? run->end : d->size;
         decode(decoder, d, offset, end, &decoded[d->count], site);
-        if (!decoded[d->count].valid && end == CODE_MAX && end - offset < ZYDIS_MAX_INSTRUCTION_LENGTH) {
+        if (!decoded[d->count].valid && is_cut(d, site, offset, end)) {
             d->size = offset;
             return;
         }

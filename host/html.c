@@ -172,6 +172,19 @@ static void say_row(struct text *out, const struct row *row, const char *words, 
     }
 }
 
+/* Of those that the page shows; NULL if there is none. */
+static const struct site *most_exits(const struct view *view)
+{
+    const struct site *found = NULL;
+    u32 shown = 0;
+    for (u32 i = 0; i < view->report->site_count; i++) {
+        const struct site *site = &view->report->sites[i];
+        if (view_has(view, site->exit) && (!view->top || shown++ < view->top) && (!found || site->count > found->count))
+            found = site;
+    }
+    return found;
+}
+
 static void say_site(struct text *out, const struct report *report, const struct site *site)
 {
     struct text place = {0}, advice = {0};
@@ -179,7 +192,7 @@ static void say_site(struct text *out, const struct report *report, const struct
     advise(&advice, report, site);
     text_add(out, "<li>One instruction makes ");
     percent(out, site->count, report->at.exits);
-    text_add(out, " % of all exits: <a href=#site1>");
+    text_format(out, " %% of all exits: <a href=#site%lu>", (unsigned long)(site - report->sites) + 1);
     text_html(out, site->exit);
     if (site_has_where(site))
         text_format(out, " %lx", site->where);
@@ -193,8 +206,10 @@ static void say_site(struct text *out, const struct report *report, const struct
     text_free(&advice);
 }
 
-static void stands_out(struct text *out, const struct report *report)
+static void stands_out(struct text *out, const struct view *view)
 {
+    const struct report *report = view->report;
+    const struct site *site = most_exits(view);
     const struct row *often = largest(report, false), *slow = largest(report, true);
     if (!often)
         return;
@@ -202,8 +217,8 @@ static void stands_out(struct text *out, const struct report *report)
     say_row(out, often, "happened most often", often->count, report->at.exits, "all exits");
     if (report->timed && slow->sum)
         say_row(out, slow, "took most of the time", slow->sum, exit_ticks(report), "the time in exits");
-    if (report->site_count)
-        say_site(out, report, &report->sites[0]);
+    if (site)
+        say_site(out, report, site);
     text_add(out, "</ul>");
 }
 
@@ -212,7 +227,7 @@ static void overview(struct text *out, const struct view *view)
     text_add(out, "<section id=overview>");
     tiles(out, view->report);
     where_time_went(out, view->report);
-    stands_out(out, view->report);
+    stands_out(out, view);
     text_add(out, "</section>");
 }
 

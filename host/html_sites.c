@@ -151,11 +151,12 @@ void html_sites(struct text *out, const struct view *view)
         text_add(out, "<p>None in this report: they come with engine=cluster and engine=translate.</section>");
         return;
     }
-    text_add(
-        out,
-        "<p>The instructions with the most exits. The frame is the cluster: what is performed in one go. ▶ marks the "
-        "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for. "
-        "These sites have ");
+    text_format(out, "<p>The instructions %s.",
+                sites_by_time(report) ? "whose exits took the most time" : "with the most exits");
+    text_add(out,
+             " The frame is the cluster: what is performed in one go. ▶ marks the "
+             "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for. "
+             "These sites have ");
     text_grouped(out, exits_of_sites(report));
     text_add(out, " of ");
     text_grouped(out, report->at.exits);

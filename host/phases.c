@@ -323,28 +323,41 @@ bool sites_alike(const struct site *a, const struct site *b)
 }
 
 /* The sites that look alike (they differ in what a report does not say) count as one. */
-static u64 count_of(const struct report *report, const struct site *site, u64 *least)
+static u64 total_of(const struct report *report, const struct site *site, bool ticks, u64 *least)
 {
-    u64 count = 0;
+    u64 total = 0;
     *least = ~0ull;
     for (u32 i = 0; i < report->site_count; i++) {
+        u64 value = ticks ? report->sites[i].sum : report->sites[i].count;
         if (sites_alike(&report->sites[i], site))
-            count += report->sites[i].count;
-        if (report->sites[i].count < *least)
-            *least = report->sites[i].count;
+            total += value;
+        if (value < *least)
+            *least = value;
     }
-    return count;
+    return total;
+}
+
+static u64 at_least(const struct interval *interval, const struct site *site, bool ticks)
+{
+    u64 least, total = total_of(interval->report, site, ticks, &least);
+    if (!interval->before)
+        return total;
+    u64 old = total_of(interval->before, site, ticks, &least);
+    if (!old && interval->before->site_count) {
+        /* Not in the list then: it had no more than the last one of it, of what the list is sorted by. */
+        if (ticks != sites_by_time(interval->before))
+            return 0;
+        old = least;
+    }
+    return total > old ? total - old : 0;
 }
 
 u64 interval_site_count(const struct interval *interval, const struct site *site)
 {
-    u64 least, old;
-    u64 count = count_of(interval->report, site, &least);
-    if (!interval->before)
-        return count;
-    old = count_of(interval->before, site, &least);
-    /* Not in the list then: it had fewer than the last one of it, or there was no site. */
-    if (!old && interval->before->site_count)
-        old = least;
-    return count > old ? count - old : 0;
+    return at_least(interval, site, false);
+}
+
+u64 interval_site_ticks(const struct interval *interval, const struct site *site)
+{
+    return at_least(interval, site, true);
 }

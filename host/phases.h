@@ -56,9 +56,10 @@ struct row interval_row(const struct interval *interval, const struct row *row);
 /* They differ only in what a report does not say: one is entered by other ways than the other. */
 bool sites_alike(const struct site *a, const struct site *b);
 
-/* At least so often did the site exit in the interval, and those alike: what a site had before it is in the list may be
- * unknown. */
+/* At least so often did the site exit in the interval, and those alike, or so many ticks did it take: what a site had
+ * before it is in the list may be unknown. */
 u64 interval_site_count(const struct interval *interval, const struct site *site);
+u64 interval_site_ticks(const struct interval *interval, const struct site *site);
 
 /* "12 idle", or "mark 12" without a name. */
 void mark_title(struct text *text, const struct mark *mark);

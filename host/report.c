@@ -339,6 +339,14 @@ const struct row *report_row(const struct report *report, const char *name)
     return NULL;
 }
 
+bool sites_by_time(const struct report *report)
+{
+    for (u32 i = 0; i < report->site_count; i++)
+        if (report->sites[i].sum)
+            return true;
+    return false;
+}
+
 static bool pattern_matches(const char *pattern, size_t size, const char *name)
 {
     char copy[PATTERN_MAX];

@@ -88,6 +88,9 @@ const struct report *reports_choose(const struct reports *all, u32 number);
 
 const struct row *report_row(const struct report *report, const char *name);
 
+/* The listed sites are those with the most time; without times, and in older logs, with the most exits. */
+bool sites_by_time(const struct report *report);
+
 /* Its name is not that of time outside of exits. */
 bool row_is_exit(const char *name);
 

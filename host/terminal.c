@@ -425,9 +425,9 @@ static void write_sites(struct text *out, const struct view *view, u32 width)
     u32 shown = 0, chosen = 0;
     if (!report->site_count)
         return;
-    text_format(out,
-                "\nSites: the %u with the most exits, %lu of %lu. / | \\ border a cluster, > is where it is entered\n",
-                report->site_count, exits_of_sites(report), report->at.exits);
+    text_format(
+        out, "\nSites: the %u with the most %s; %lu of %lu exits. / | \\ border a cluster, > is where it is entered\n",
+        report->site_count, sites_by_time(report) ? "time" : "exits", exits_of_sites(report), report->at.exits);
     for (u32 i = 0; i < report->site_count; i++) {
         if (!view_has(view, report->sites[i].exit))
             continue;

@@ -287,6 +287,25 @@ static void stacks_share_by_exits(void **state)
     done(&r);
 }
 
+#define TIMED_SITE(count, sum, rip)                                                                                    \
+    J "{\"type\":\"site\",\"count\":" count ",\"sum\":" sum ",\"rip\":\"" rip                                          \
+      "\",\"exit\":\"IO_IN\",\"where\":\"0x60\",\"bits\":32,\"bytes\":\"e460\",\"translated\":true}\n"
+
+/* Ticks that the log has are taken as they are; what they leave is shared by exits. */
+static void stacks_have_the_ticks_of_sites(void **state)
+{
+    struct reading r;
+    struct text out = {0};
+    read_text(&r, SUMMARY ROWS CACHE SITE("4", "0x1000") TIMED_SITE("3", "200", "0x2000") COUNTS);
+    assert_true(sites_by_time(r.view.report));
+    collapsed_write(&out, &r.view);
+    assert_string_equal(text_string(&out), "start;IO_IN;0x2000 60 keyboard controller data 200\n"
+                                           "start;IO_IN;0x1000 60 keyboard controller data 50\n"
+                                           "start;CPUID;(other) 50\n");
+    text_free(&out);
+    done(&r);
+}
+
 #define UNTIMED                                                                                                        \
     J "{\"type\":\"summary\",\"exits\":3,\"avoided\":0,\"engine\":\"interp\",\"timing\":false}\n" J                    \
       "{\"type\":\"exit\",\"name\":\"CPUID\",\"count\":3,\"avoided\":0,\"hits\":0}\n" J                                \
@@ -889,6 +908,7 @@ int main(int count, char **words)
         cmocka_unit_test(percents_are_rounded),
         cmocka_unit_test(stacks_add_up),
         cmocka_unit_test(stacks_share_by_exits),
+        cmocka_unit_test(stacks_have_the_ticks_of_sites),
         cmocka_unit_test(without_times_exits_are_weights),
         cmocka_unit_test(code_of_all_sizes),
         cmocka_unit_test(which_instructions_exit),
