@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* The largest value of cluster-max=; only traces are longer. */
+#define CLUSTER_MAX_MOST 64
+
 /* cluster_why_text() in emul/cluster.c. */
 static const struct {
     const char *why, *advice;
@@ -90,6 +93,17 @@ static void advise_program(struct text *text, const struct report *report, const
                  "not). Start fewer processes, or build the program with another library.");
 }
 
+/* What the words why the cluster is not longer come to. */
+static const char *reason_advice(const struct site *site)
+{
+    if (!strcmp(site->why, "the limit of instructions") && site->length > CLUSTER_MAX_MOST)
+        return "It is as long as a trace can be.";
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (!strcmp(site->why, reasons[i].why))
+            return reasons[i].advice;
+    return NULL;
+}
+
 void advise(struct text *text, const struct report *report, const struct site *site)
 {
     for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
@@ -97,7 +111,6 @@ void advise(struct text *text, const struct report *report, const struct site *s
             sentence(text, places[i].advice);
     advise_flow(text, report, site);
     advise_program(text, report, site);
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
-        if (!strcmp(site->why, reasons[i].why))
-            sentence(text, reasons[i].advice);
+    if (reason_advice(site))
+        sentence(text, reason_advice(site));
 }
