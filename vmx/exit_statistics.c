@@ -16,7 +16,7 @@ void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
     s->started = tsc;
     s->accounted = tsc;
     s->timed = timed;
-    if (timed)
+    if (timed && !s->guest.bucket) /* a reset leaves it its buckets */
         statistics_spread(s, &s->guest);
     s->key = row_key(ROW_EXEUNT);
     statistics_resolve(s);
@@ -46,10 +46,13 @@ void statistics_spread(struct exit_statistics *s, struct tally *tally)
 struct account *statistics_account(struct exit_statistics *s, u64 key)
 {
     u32 slot = detail_slot(key);
+    struct tally *tally = &s->rows[key_row(key)];
+    if (s->timed && !tally->bucket) /* vmx/entry.S adds to it without a look */
+        statistics_spread(s, tally);
     for (u32 i = 0; i < DETAIL_PROBES; i++) {
         struct detail *at = &s->detail[(slot + i) % DETAILS];
         if (!at->key) {
-            *at = (struct detail){.account = {.tally = &s->rows[key_row(key)]}, .key = key};
+            *at = (struct detail){.account = {.tally = tally}, .key = key};
             s->in_use[s->details++] = (u8)(at - s->detail);
         }
         if (at->key == key)
