@@ -12,6 +12,7 @@
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
 # make damaged   build/damaged/exeunt.elf, which must say that it is
 # make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
+# make build/exeuntctl: hypercalls from a shell in a Linux guest (docs/REPORTS.md)
 # make report    build/exeunt-report, which shows serial logs (docs/REPORTS.md); make test-pages: its page in Chromium
 # make size      lines per room, bytes of the image as loaded and as unpacked, memory owned
 
@@ -31,7 +32,7 @@ TEXT_LIMIT := 196608
 
 .PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched damaged
 .DELETE_ON_ERROR:
-all: $(BUILD)/exeunt.elf guests
+all: $(BUILD)/exeunt.elf $(BUILD)/exeuntctl guests
 
 # ---- the hypervisor: ring 0 ----
 
@@ -181,6 +182,7 @@ $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
 $(BUILD)/host/test_unpack: $(BUILD)/pack-image
+$(BUILD)/host/test_exeuntctl: $(BUILD)/exeuntctl
 
 # With a trampoline for translated code, and functions around the product's (test/fuzz/cluster_*.h: __wrap_).
 CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
@@ -199,14 +201,27 @@ $(TRANSLATE_UNIT): $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexe
 deps:
 	@tools/install-deps
 
+# Programs for 64-bit Linux that need nothing but its kernel.
+LINUX_PROGRAMS := $(BUILD)/exeuntctl $(BUILD)/cpuid-sum
+LINUX_FLAGS := -std=gnu11 -Os -I. -ffreestanding -fno-pie -no-pie -fno-stack-protector -fcf-protection=none \
+               -fno-asynchronous-unwind-tables -static -nostdlib -s -Wl,--build-id=none,-z,noseparate-code,-z,noexecstack $(WARN)
+
+$(BUILD)/exeuntctl: tools/exeuntctl.c
+$(BUILD)/cpuid-sum: test/linux/cpuid-sum.c
+$(LINUX_PROGRAMS): tools/linux_program.h vmx/hypercall.h
+	@mkdir -p $(@D)
+	@echo "  cc $@"
+	$(Q)$(CC) $(LINUX_FLAGS) $(filter %.c,$^) -o $@
+
 linux: $(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz
 
-$(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: tools/linux-guest tools/linux-init test/linux/cpuid-sum.c
-	tools/linux-guest $(BUILD)/linux
+LINUX_PARTS := tools/linux-guest tools/linux-init $(LINUX_PROGRAMS)
+$(BUILD)/linux/vmlinuz $(BUILD)/linux/initrd.gz &: $(LINUX_PARTS)
+	BUILD=$(BUILD) tools/linux-guest $(BUILD)/linux
 
 # With drivers that the cloud kernel has not; for tools/bench only.
-$(BUILD)/linux-standard/vmlinuz $(BUILD)/linux-standard/initrd.gz &: tools/linux-guest tools/linux-init test/linux/cpuid-sum.c
-	tools/linux-guest $(BUILD)/linux-standard standard
+$(BUILD)/linux-standard/vmlinuz $(BUILD)/linux-standard/initrd.gz &: $(LINUX_PARTS)
+	BUILD=$(BUILD) tools/linux-guest $(BUILD)/linux-standard standard
 
 iso: $(BUILD)/exeunt.iso
 

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* The largest value of cluster-max=; only traces are longer. */
+#define CLUSTER_MAX_MOST 64
+
 /* cluster_why_text() in emul/cluster.c. */
 static const struct {
     const char *why, *advice;
@@ -27,6 +30,8 @@ static const struct {
     {"no machine code for it", "Only the interpreter can perform it: only fewer of them help."},
     {"its code changes all the time",
      "Its page is written while it is executed: keep data out of code pages, and patch code once."},
+    {"as far as the path was seen",
+     "The guest was followed for up to some hundred instructions: accesses that stand further apart are not joined."},
     {"answered as the last time", "It costs an exit all the same: let the guest remember the answer."},
 };
 
@@ -62,12 +67,41 @@ static void sentence(struct text *text, const char *words)
     text_add(text, words);
 }
 
+static const char *boot_word(const struct report *report, const char *name)
+{
+    const char *word = report->boot_entry ? json_member_string(report->boot_entry->object, name) : NULL;
+    return word ? word : "";
+}
+
 static void advise_flow(struct text *text, const struct report *report, const struct site *site)
 {
-    const char *flow = report->boot_entry ? json_member_string(report->boot_entry->object, "flow") : NULL;
+    const char *flow = boot_word(report, "flow");
     bool jump = !strcmp(site->why, "control flow that is not followed");
-    if (jump && flow && (!strcmp(flow, "straight") || !strcmp(flow, "forward")))
+    bool call = !strcmp(site->why, "call, return or computed jump");
+    if (jump && (!strcmp(flow, "straight") || !strcmp(flow, "forward")))
         sentence(text, "With flow=loops more of it would be followed.");
+    if (call && *flow && strcmp(flow, "traces") != 0)
+        sentence(text, "With flow=traces it would be followed.");
+}
+
+/* Linux's programs are in the lower half of the address space. */
+static void advise_program(struct text *text, const struct report *report, const struct site *site)
+{
+    if (!strcmp(site->exit, "CPUID") && !strcmp(boot_word(report, "guest"), "linux") && site->rip < 1ull << 47)
+        sentence(text,
+                 "This is a program, not the kernel: C libraries ask when a process starts (glibc does, musl does "
+                 "not). Start fewer processes, or build the program with another library.");
+}
+
+/* What the words why the cluster is not longer come to. */
+static const char *reason_advice(const struct site *site)
+{
+    if (!strcmp(site->why, "the limit of instructions") && site->length > CLUSTER_MAX_MOST)
+        return "It is as long as a trace can be.";
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (!strcmp(site->why, reasons[i].why))
+            return reasons[i].advice;
+    return NULL;
 }
 
 void advise(struct text *text, const struct report *report, const struct site *site)
@@ -76,7 +110,7 @@ void advise(struct text *text, const struct report *report, const struct site *s
         if (is_word_of(places[i].exits, site->exit) && site->where >= places[i].first && site->where <= places[i].last)
             sentence(text, places[i].advice);
     advise_flow(text, report, site);
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
-        if (!strcmp(site->why, reasons[i].why))
-            sentence(text, reasons[i].advice);
+    advise_program(text, report, site);
+    if (reason_advice(site))
+        sentence(text, reason_advice(site));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `phase;exit type;site N`: the input of flame graphs. N is ticks, or exits where no times are taken. The time of a row
- * is shared among its sites by their exits, rounded down; what is left, and what no site names, is in the frame
- * (other), so that the lines of a row add up to it.
+ * `phase;exit type;site N`: the input of flame graphs. N is ticks, or exits where no times are taken. Of a site whose
+ * ticks are not known, its share of the row's exits is taken, rounded down; what is left, and what no site names, is in
+ * the frame (other), so that the lines of a row add up to it.
  */
 #include "host/names.h"
 #include "host/outputs.h"
@@ -46,7 +46,7 @@ static bool is_repeated(const struct report *report, u32 index)
 static void name_site(struct text *name, const struct site *site)
 {
     struct text place = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     text_format(name, "0x%lx %lx%s%s", site->rip, site->where, place.used ? " " : "", text_string(&place));
     text_free(&place);
 }
@@ -63,28 +63,49 @@ static u64 shared_exits(const struct interval *interval, const struct row *row)
     return sum;
 }
 
-static void write_row(struct text *out, const struct interval *interval, const struct row *total)
+/* What of a row is not yet given to a site. */
+struct sharing {
+    struct row row;
+    u64 weight, rest, exits;
+};
+
+static u64 share_of(const struct sharing *s, const struct interval *interval, const struct site *site)
+{
+    u64 count = interval_site_count(interval, site);
+    if (interval->report->timed && site->sum)
+        return interval_site_ticks(interval, site);
+    return s->exits ? (u64)((u128)s->weight * (count < s->exits ? count : s->exits) / s->exits) : 0;
+}
+
+/* Those whose ticks are known, or the others. */
+static void write_sites(struct text *out, struct sharing *s, const struct interval *interval, bool known)
 {
     const struct report *report = interval->report;
-    struct row row = interval_row(interval, total);
-    u64 weight = report->timed ? row.sum : row.count, rest = weight;
-    u64 shared = shared_exits(interval, &row), exits = row.count > shared ? row.count : shared;
-    struct text name = {0};
-
-    for (u32 i = 0; i < report->site_count && exits; i++) {
+    for (u32 i = 0; i < report->site_count; i++) {
         const struct site *site = &report->sites[i];
-        if (strcmp(site->exit, row.name) != 0 || is_repeated(report, i))
+        struct text name = {0};
+        if (strcmp(site->exit, s->row.name) != 0 || is_repeated(report, i) || (report->timed && site->sum) != known)
             continue;
-        u64 count = interval_site_count(interval, site);
-        u64 share = (u64)((u128)weight * (count < exits ? count : exits) / exits);
-        share = share < rest ? share : rest;
-        rest -= share;
+        u64 share = share_of(s, interval, site);
+        share = share < s->rest ? share : s->rest;
+        s->rest -= share;
         name_site(&name, site);
-        line(out, interval, &row, &name, share);
+        line(out, interval, &s->row, &name, share);
         text_free(&name);
     }
+}
+
+static void write_row(struct text *out, const struct interval *interval, const struct row *total)
+{
+    struct sharing s = {.row = interval_row(interval, total)};
+    u64 shared = shared_exits(interval, &s.row);
+    struct text name = {0};
+    s.weight = s.rest = interval->report->timed ? s.row.sum : s.row.count;
+    s.exits = s.row.count > shared ? s.row.count : shared;
+    write_sites(out, &s, interval, true);
+    write_sites(out, &s, interval, false);
     text_add(&name, "(other)");
-    line(out, interval, &row, &name, rest);
+    line(out, interval, &s.row, &name, s.rest);
     text_free(&name);
 }
 

@@ -54,10 +54,28 @@ static bool leave_out(const struct columns *table, struct layout *layout)
     return least < 255;
 }
 
+static bool says_nothing(const struct columns *table, u32 column)
+{
+    for (u32 i = column; i < table->rows; i += table->count)
+        if (strcmp(table->cells[i], "-") != 0)
+            return false;
+    return true;
+}
+
+/* It says nothing, nor do those that go with it. */
+static bool is_empty(const struct columns *table, u32 column)
+{
+    u8 important = table->column[column].important;
+    for (u32 i = 0; i < table->count; i++)
+        if (table->column[i].important == important && !says_nothing(table, i))
+            return false;
+    return important < 255;
+}
+
 static void lay_out(const struct columns *table, struct layout *layout, u32 width)
 {
     for (u32 i = 0; i < table->count; i++) {
-        layout->shown[i] = true;
+        layout->shown[i] = !is_empty(table, i);
         layout->width[i] = strlen(table->column[i].title);
     }
     for (u32 i = 0; i < table->rows; i++) {

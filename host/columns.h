@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A table of text that fits a terminal: where it is too wide, those columns that matter least are left out. */
+/* A table of text that fits a terminal: columns that say nothing ("-") are left out, and where it is too wide, those
+ * that matter least. */
 #ifndef HOST_COLUMNS_H
 #define HOST_COLUMNS_H
 
 #include "host/text.h"
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 16
 
 struct column {
     const char *title;
     bool left;    /* of the text in it; numbers stand right */
-    u8 important; /* the columns with the least go first, together; 255: stays */
+    u8 important; /* the columns with the least go first, together; 255: stays in any case */
 };
 
 struct columns {

@@ -58,11 +58,7 @@ static void header(struct text *out, const struct view *view)
     if (later.used)
         text_format(out, "<p class=warn role=alert>Note: %s.", text_string(&later));
     text_free(&later);
-    if (view->filter) {
-        text_add(out, "<p class=warn>Only rows and sites of ");
-        text_html(out, view->filter);
-        text_add(out, " are shown; totals are of all.");
-    }
+    html_filter(out, view);
     text_add(out, "</header>");
 }
 
@@ -176,16 +172,30 @@ static void say_row(struct text *out, const struct row *row, const char *words, 
     }
 }
 
+/* Of those that the page shows; NULL if there is none. */
+static const struct site *most_exits(const struct view *view)
+{
+    const struct site *found = NULL;
+    u32 shown = 0;
+    for (u32 i = 0; i < view->report->site_count; i++) {
+        const struct site *site = &view->report->sites[i];
+        if (view_has(view, site->exit) && (!view->top || shown++ < view->top) && (!found || site->count > found->count))
+            found = site;
+    }
+    return found;
+}
+
 static void say_site(struct text *out, const struct report *report, const struct site *site)
 {
     struct text place = {0}, advice = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     advise(&advice, report, site);
     text_add(out, "<li>One instruction makes ");
     percent(out, site->count, report->at.exits);
-    text_format(out, " %% of all exits: <a href=#site1>%s", "");
+    text_format(out, " %% of all exits: <a href=#site%lu>", (unsigned long)(site - report->sites) + 1);
     text_html(out, site->exit);
-    text_format(out, " %lx", site->where);
+    if (site_has_where(site))
+        text_format(out, " %lx", site->where);
     if (place.used) {
         text_add(out, ", ");
         text_html(out, text_string(&place));
@@ -196,8 +206,10 @@ static void say_site(struct text *out, const struct report *report, const struct
     text_free(&advice);
 }
 
-static void stands_out(struct text *out, const struct report *report)
+static void stands_out(struct text *out, const struct view *view)
 {
+    const struct report *report = view->report;
+    const struct site *site = most_exits(view);
     const struct row *often = largest(report, false), *slow = largest(report, true);
     if (!often)
         return;
@@ -205,8 +217,8 @@ static void stands_out(struct text *out, const struct report *report)
     say_row(out, often, "happened most often", often->count, report->at.exits, "all exits");
     if (report->timed && slow->sum)
         say_row(out, slow, "took most of the time", slow->sum, exit_ticks(report), "the time in exits");
-    if (report->site_count)
-        say_site(out, report, &report->sites[0]);
+    if (site)
+        say_site(out, report, site);
     text_add(out, "</ul>");
 }
 
@@ -215,20 +227,21 @@ static void overview(struct text *out, const struct view *view)
     text_add(out, "<section id=overview>");
     tiles(out, view->report);
     where_time_went(out, view->report);
-    stands_out(out, view->report);
+    stands_out(out, view);
     text_add(out, "</section>");
 }
 
 /* ---- exit types ---- */
 
-static void exit_row(struct text *out, const struct report *report, const struct row *row)
+static void exit_row(struct text *out, const struct report *report, const struct row *row, bool percentiles)
 {
-    static const char *const fields[] = {"count", "min", "max", "sum", "avg", "stddev", "pct"};
+    static const char *const fields[] = {"count", "min", "p50", "p90", "p99", "max", "sum", "avg", "stddev", "pct"};
     bool cached = row->is_exit && strcmp(report->engine, "interp") != 0;
     text_format(out, "<tr%s><td>", row->is_exit ? "" : " class=noexit");
     text_html(out, row->name);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-        html_digits_cell(out, json_member_number(row->entry->object, fields[i]));
+        if (percentiles || *fields[i] != 'p' || !strcmp(fields[i], "pct"))
+            html_digits_cell(out, json_member_number(row->entry->object, fields[i]));
     html_digits_cell(out, json_member_number(row->entry->object, "avoided"));
     html_percent_cell(out, row->hits, cached ? row->count : 0);
     html_number_cell(out, row->entry->line);
@@ -245,21 +258,29 @@ static void row_meanings(struct text *out, const struct view *view)
     text_add(out, "</dl>");
 }
 
-static void exit_types(struct text *out, const struct view *view)
+static void exit_table(struct text *out, const struct view *view)
 {
-    static const char *const titles[] = {"type",    "#count",     "#min",     "#max",   "#sum",     "#avg",
-                                         "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    static const char *const plain[] = {"type",    "#count",     "#min",     "#max",   "#sum",     "#avg",
+                                        "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    static const char *const full[] = {"type", "#count", "#min",    "#p50",       "#p90",     "#p99",   "#max",
+                                       "#sum", "#avg",   "#stddev", "#% of time", "#avoided", "#hit %", "#log line"};
+    bool percentiles = has_percentiles(view->report);
     u32 shown = 0;
-    text_add(out, "<section id=types><h2>Exit types</h2>");
-    html_charts(out, view);
     text_add(out, "<h3>The table</h3><p>Times in TSC ticks. A click on a title sorts.");
-    html_table(out, titles, 11);
+    html_table(out, percentiles ? full : plain, percentiles ? 14 : 11);
     for (u32 i = 0; i < view->report->row_count; i++) {
         const struct row *row = &view->report->rows[i];
         if (view_has(view, row->name) && (!view->top || shown++ < view->top))
-            exit_row(out, view->report, row);
+            exit_row(out, view->report, row, percentiles);
     }
     text_add(out, "</table></div>");
+}
+
+static void exit_types(struct text *out, const struct view *view)
+{
+    text_add(out, "<section id=types><h2>Exit types</h2>");
+    html_charts(out, view);
+    exit_table(out, view);
     row_meanings(out, view);
     text_add(out, "</section>");
 }
@@ -401,6 +422,8 @@ static void log_section(struct text *out, const struct log *log)
 static void navigation(struct text *out, const struct report *report, const struct phases *phases)
 {
     text_add(out, "<nav><a href=#overview>Overview</a><a href=#types>Exit types</a>");
+    if (report->detail_count)
+        text_add(out, "<a href=#details>Ports, registers</a>");
     if (phases->count > 1)
         text_add(out, "<a href=#phases>Phases</a>");
     if (phases->interval_count > 1)
@@ -414,44 +437,26 @@ static void navigation(struct text *out, const struct report *report, const stru
     text_add(out, "<a href=#log>Log</a></nav>");
 }
 
-/* Nothing is loaded, and no script runs but the one below, whatever the log had in it. */
-static void head(struct text *out, const struct view *view)
-{
-    text_add(out, "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
-                  "<meta name=viewport content=\"width=device-width,initial-scale=1\">"
-                  "<meta name=color-scheme content=\"light dark\">");
-    text_format(out,
-                "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                "script-src '%s'; base-uri 'none'; form-action 'none'\"><title>Exit report: ",
-                html_script_hash);
-    text_html(out, view->all->log->name);
-    text_format(out, "</title><style>%s</style></head><body>", html_style);
-    text_add(out,
-             "<svg width=0 height=0 class=defs aria-hidden=true><defs><pattern id=hatch width=6 height=6 "
-             "patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\"><rect width=6 height=6 class=hatch0 /><rect "
-             "width=2.5 height=6 class=hatch1 /></pattern></defs></svg>");
-}
-
 void html_write(struct text *out, const struct view *view)
 {
     struct phases phases;
     phases_read(&phases, view);
-    head(out, view);
+    html_begin(out, "Exit report: ", view->all->log->name);
     header(out, view);
     navigation(out, view->report, &phases);
     text_add(out, "<main>");
     overview(out, view);
     exit_types(out, view);
+    html_details(out, view);
+    html_phases(out, view, &phases);
     html_timeline(out, view, &phases);
     html_sites(out, view);
     cache(out, view->report);
     guards(out, view->report);
     boot(out, view->report);
     log_section(out, view->all->log);
-    text_format(
-        out,
-        "</main><footer>By exeunt-report. Every number is in the line of the log that stands beside it, or is worked "
-        "out from such numbers as docs/REPORTS.md says.</footer><script>%s</script></body></html>\n",
-        html_script);
+    text_add(out, "</main>");
+    html_end(out, "Every number is in the line of the log that stands beside it, or is worked out from such numbers as "
+                  "docs/REPORTS.md says.");
     phases_free(&phases);
 }

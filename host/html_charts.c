@@ -22,22 +22,6 @@ static void close_chart(struct text *out)
     text_add(out, "</div></figure>");
 }
 
-/* A bar with its name before it and its figures behind it. */
-static void bar_row(struct text *out, const char *name, const struct part *parts, u32 count, u64 whole,
-                    const char *figures)
-{
-    struct text label = {0};
-    text_format(&label, "%s: %s", name, figures);
-    text_add(out, "<div class=row><span class=name>");
-    text_html(out, name);
-    text_add(out, "</span>");
-    html_bar(out, parts, count, whole, text_string(&label));
-    text_add(out, "<span class=value>");
-    text_html(out, figures);
-    text_add(out, "</span></div>");
-    text_free(&label);
-}
-
 static u64 most(const struct view *view, u64 (*value)(const struct row *row))
 {
     u64 largest = 0;
@@ -75,7 +59,7 @@ static void chart_time(struct text *out, const struct view *view)
         text_add(&figures, " · ");
         percent(&figures, row->sum, exit_ticks(view->report));
         text_add(&figures, " %");
-        bar_row(out, row->name, &(struct part){"taken", row->sum}, 1, whole, text_string(&figures));
+        html_bar_row(out, row->name, &(struct part){"taken", row->sum}, 1, whole, text_string(&figures));
         text_free(&figures);
     }
     close_chart(out);
@@ -107,7 +91,7 @@ static void chart_counts(struct text *out, const struct view *view)
             text_add(&figures, " + ");
             text_grouped(&figures, row->avoided);
         }
-        bar_row(out, row->name, parts, 2, whole, text_string(&figures));
+        html_bar_row(out, row->name, parts, 2, whole, text_string(&figures));
         text_free(&figures);
     }
     close_chart(out);
@@ -119,7 +103,7 @@ static void avoided_row(struct text *out, const char *name, u64 taken, u64 avoid
     struct text figures = {0};
     percent(&figures, avoided, taken + avoided);
     text_add(&figures, " % avoided");
-    bar_row(out, name, parts, 2, taken + avoided, text_string(&figures));
+    html_bar_row(out, name, parts, 2, taken + avoided, text_string(&figures));
     text_free(&figures);
 }
 
@@ -175,17 +159,33 @@ static void grid(struct text *out, const struct decades *scale)
                     position(scale, pow(10, decade)), position(scale, pow(10, decade)));
 }
 
-static void spread_row(struct text *out, const struct decades *scale, const struct row *row)
+/* Where the dot is and what the figures are: the median and what 99 of 100 take at most, or the mean. */
+static double middle_of(const struct row *row)
 {
     const char *digits = json_member_number(row->entry->object, "avg");
-    double mean = digits ? strtod(digits, NULL) : (double)row->sum / (double)row->count;
-    struct text figures = {0};
-    text_grouped(&figures, row->min);
-    text_add(&figures, " – ");
-    text_grouped(&figures, (u64)(mean < 0 ? 0 : mean < 1e18 ? mean + 0.5 : 1e18));
-    text_add(&figures, " – ");
-    text_grouped(&figures, row->max);
+    if (row->p99)
+        return (double)row->p50;
+    return digits ? strtod(digits, NULL) : (double)row->sum / (double)row->count;
+}
 
+static void spread_figures(struct text *figures, const struct row *row, double middle)
+{
+    text_grouped(figures, row->min);
+    text_add(figures, " – ");
+    text_grouped(figures, (u64)(middle < 0 ? 0 : middle < 1e18 ? middle + 0.5 : 1e18));
+    text_add(figures, " – ");
+    if (row->p99) {
+        text_grouped(figures, row->p99);
+        text_add(figures, " – ");
+    }
+    text_grouped(figures, row->max);
+}
+
+static void spread_row(struct text *out, const struct decades *scale, const struct row *row)
+{
+    double middle = middle_of(row);
+    struct text figures = {0};
+    spread_figures(&figures, row, middle);
     text_add(out, "<div class=row><span class=name>");
     text_html(out, row->name);
     text_add(out, "</span><svg class=bar role=img aria-label=\"");
@@ -194,8 +194,11 @@ static void spread_row(struct text *out, const struct decades *scale, const stru
     grid(out, scale);
     text_format(out, "<line class=spread x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"50%%\" y2=\"50%%\"/>",
                 position(scale, (double)row->min), position(scale, (double)row->max));
+    if (row->p99)
+        text_format(out, "<line class=most x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"50%%\" y2=\"50%%\"/>",
+                    position(scale, (double)row->min), position(scale, (double)row->p99));
     text_format(out, "<circle class=mean cx=\"%.3f%%\" cy=\"50%%\" r=5 /></svg><span class=value>%s</span></div>",
-                position(scale, mean), text_string(&figures));
+                position(scale, middle), text_string(&figures));
     text_free(&figures);
 }
 
@@ -214,8 +217,12 @@ static void chart_spread(struct text *out, const struct view *view)
     struct decades scale = find_decades(view);
     if (!most(view, time_of))
         return;
-    open_chart(out, "Ticks of one exit",
-               "Least, mean (the dot) and most, on a logarithmic scale: each line is ten times the one before.");
+    open_chart(
+        out, "Ticks of one exit",
+        has_percentiles(view->report)
+            ? "Least, median (the dot), what 99 of 100 take at most (the thick line), and most, on a logarithmic "
+              "scale: each line is ten times the one before."
+            : "Least, mean (the dot) and most, on a logarithmic scale: each line is ten times the one before.");
     for (u32 i = 0; i < view->report->row_count; i++)
         if (charted(view, &view->report->rows[i]) && view->report->rows[i].timed && view->report->rows[i].count)
             spread_row(out, &scale, &view->report->rows[i]);

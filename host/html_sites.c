@@ -13,10 +13,10 @@ static void instruction(struct text *out, const struct disassembly *d, u32 index
                                        [EXITS_MAYBE] = "<span class=\"tag may\">may exit</span>",
                                        [EXITS_YES] = "<span class=tag>exits</span>"};
     const struct instruction *at = &d->at[index];
-    text_format(out, "<tr class=\"%s%s\"><td class=entry>", at->exits == EXITS_YES ? "exits" : "",
-                at->exits == EXITS_MAYBE ? "may" : "");
+    text_format(out, "<tr class=\"%s%s%s\"><td class=entry>", at->exits == EXITS_YES ? "exits" : "",
+                at->exits == EXITS_MAYBE ? "may" : "", at->elsewhere ? " elsewhere" : "");
     text_add(out, at->entry ? "<span title=\"the cluster is entered here\">▶</span>" : "");
-    text_format(out, d->placed ? "<td class=address>%lx" : "<td class=address>+%lx", d->begin + at->offset);
+    text_format(out, d->placed ? "<td class=address>%lx" : "<td class=address>+%lx", at->address);
     text_add(out, "<td class=bytes>");
     for (u32 i = 0; i < at->length; i++)
         text_format(out, "%02x", d->bytes[at->offset + i]);
@@ -77,10 +77,11 @@ static void card(struct text *out, const struct report *report, const struct sit
 {
     struct part parts[] = {{"taken", site->count}, {"avoided", site->avoided}};
     struct text place = {0};
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     text_format(out, "<article id=site%u><h3><span class=rank>%u</span> ", number, number);
     text_html(out, site->exit);
-    text_format(out, " <code>%lx</code>", site->where);
+    if (site_has_where(site))
+        text_format(out, " <code>%lx</code>", site->where);
     if (place.used) {
         text_add(out, " <span class=place>");
         text_html(out, text_string(&place));
@@ -94,7 +95,13 @@ static void card(struct text *out, const struct report *report, const struct sit
     percent(out, site->count, report->at.exits);
     text_add(out, " % of all), <b>");
     text_grouped(out, site->avoided);
-    text_format(out, "</b> avoided <span class=muted>· RIP <code>%lx</code>%s · log line %u</span>", site->rip,
+    text_add(out, "</b> avoided");
+    if (site->sum && site->count) {
+        text_add(out, ", <b>");
+        text_grouped(out, site->sum / site->count);
+        text_add(out, "</b> ticks each");
+    }
+    text_format(out, " <span class=muted>· RIP <code>%lx</code>%s · log line %u</span>", site->rip,
                 site->bits == 32   ? " · 32-bit code"
                 : site->bits == 16 ? " · 16-bit code"
                                    : "",
@@ -144,11 +151,12 @@ void html_sites(struct text *out, const struct view *view)
         text_add(out, "<p>None in this report: they come with engine=cluster and engine=translate.</section>");
         return;
     }
-    text_add(
-        out,
-        "<p>The instructions with the most exits. The frame is the cluster: what is performed in one go. ▶ marks the "
-        "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for. "
-        "These sites have ");
+    text_format(out, "<p>The instructions %s.",
+                sites_by_time(report) ? "whose exits took the most time" : "with the most exits");
+    text_add(out,
+             " The frame is the cluster: what is performed in one go. ▶ marks the "
+             "instruction that is exited on, <span class=tag>exits</span> what the hardware would leave the guest for. "
+             "These sites have ");
     text_grouped(out, exits_of_sites(report));
     text_add(out, " of ");
     text_grouped(out, report->at.exits);

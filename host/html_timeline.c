@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* When: intervals between reports as charts over time, phases between marks as a table. */
+/* When: intervals between reports as charts over time. */
 #include "host/html.h"
 
 #include <string.h>
 
-/* The types with colours of their own; the rest share one. */
-#define SERIES 5
-static const char *const series_class[SERIES + 1] = {"s0", "s1", "s2", "s3", "s4", "s5"};
-
 struct series {
-    const char *name[SERIES];
+    const char *name[HTML_SERIES];
     u32 count;
 };
 
@@ -18,7 +14,7 @@ static struct series find_series(const struct view *view, const struct phases *p
 {
     const struct report *last = phases->intervals[phases->interval_count - 1].report;
     struct series series = {.count = 0};
-    for (u32 i = 0; i < last->row_count && series.count < SERIES; i++)
+    for (u32 i = 0; i < last->row_count && series.count < HTML_SERIES; i++)
         if (last->rows[i].is_exit && view_has(view, last->rows[i].name))
             series.name[series.count++] = last->rows[i].name;
     return series;
@@ -29,12 +25,12 @@ static u32 series_of(const struct series *series, const char *name)
     for (u32 i = 0; i < series->count; i++)
         if (!strcmp(series->name[i], name))
             return i;
-    return SERIES;
+    return HTML_SERIES;
 }
 
 /* What one interval has of each series: ticks, or exits where no times are taken. */
 struct stack {
-    u64 value[SERIES + 1], sum;
+    u64 value[HTML_SERIES + 1], sum;
 };
 
 static struct stack stack_of(const struct view *view, const struct interval *interval, const struct series *series,
@@ -94,13 +90,13 @@ static void plot_interval(struct text *out, const struct plot *plot, u32 index, 
     text_add(out, ": ");
     text_grouped(out, stack.sum);
     text_format(out, plot->in_ticks ? " ticks in exits</title>" : " exits</title>");
-    for (u32 i = 0; i <= SERIES; i++) {
+    for (u32 i = 0; i <= HTML_SERIES; i++) {
         double height = plot->highest > 0 ? 100 * height_of(plot, interval, stack.value[i]) / plot->highest : 0;
         if (height <= 0)
             continue;
         top -= height;
         text_format(out, "<rect class=%s x=\"%.3f%%\" y=\"%.3f%%\" width=\"%.3f%%\" height=\"%.3f%%\"/>",
-                    series_class[i], x, top < 0 ? 0 : top, width, height);
+                    html_series[i], x, top < 0 ? 0 : top, width, height);
     }
     text_format(out, "<line class=grid x1=\"%.3f%%\" x2=\"%.3f%%\" y2=\"100%%\"/></g>", x, x);
 }
@@ -139,8 +135,8 @@ static void legend(struct text *out, const struct series *series)
 {
     text_add(out, "<p>");
     for (u32 i = 0; i < series->count; i++)
-        html_key(out, series_class[i], series->name[i]);
-    html_key(out, series_class[SERIES], "other types");
+        html_key(out, html_series[i], series->name[i]);
+    html_key(out, html_series[HTML_SERIES], "other types");
 }
 
 /* Heights are shown times `scale`, in `unit`. */
@@ -153,15 +149,6 @@ static void chart(struct text *out, struct plot *plot, const char *title, double
                 plot->highest * scale, unit);
     plot_all(out, plot, title);
     text_add(out, "</figure>");
-}
-
-static void moment_cells(struct text *out, const struct moment *spent)
-{
-    html_number_cell(out, spent->exits);
-    html_number_cell(out, spent->avoided);
-    html_number_cell(out, spent->tsc_vmm);
-    html_number_cell(out, spent->tsc_guest);
-    html_percent_cell(out, spent->tsc_vmm, spent->tsc_vmm + spent->tsc_guest);
 }
 
 static void interval_table(struct text *out, const struct phases *phases)
@@ -177,7 +164,7 @@ static void interval_table(struct text *out, const struct phases *phases)
         text_html(out, interval->name);
         if (!interval->before && i)
             text_add(out, " (since a reset)");
-        moment_cells(out, &interval->spent);
+        html_moment_cells(out, &interval->spent);
         html_number_cell(out, interval->report->first_line);
     }
     text_add(out, "</table></div>");
@@ -206,45 +193,8 @@ static void timeline(struct text *out, const struct view *view, const struct pha
     text_add(out, "</section>");
 }
 
-static void phase_row(struct text *out, const struct phase *phase, u64 whole)
-{
-    struct part parts[] = {{"taken", phase->spent.exits}, {"avoided", phase->spent.avoided}};
-    text_add(out, "<tr><td>");
-    text_html(out, phase->name);
-    if (phase->after_reset)
-        text_add(out, " (since a reset)");
-    text_add(out, "<td class=wide>");
-    html_bar(out, parts, 2, whole, "exits and avoided");
-    moment_cells(out, &phase->spent);
-    if (phase->line)
-        html_number_cell(out, phase->line);
-    else
-        html_digits_cell(out, NULL);
-}
-
-static void phase_table(struct text *out, const struct phases *phases)
-{
-    static const char *const titles[] = {"phase",        "exits and avoided", "#exits",
-                                         "#avoided",     "#ticks in Exeunt",  "#in the guest",
-                                         "#% in Exeunt", "#log line"};
-    u64 whole = 0;
-    for (u32 i = 0; i < phases->count; i++) {
-        u64 both = phases->phases[i].spent.exits + phases->phases[i].spent.avoided;
-        whole = both > whole ? both : whole;
-    }
-    text_add(
-        out,
-        "<section id=phases><h2>Phases</h2><p>From mark to mark; a phase has the name of the mark that begins it.");
-    html_table(out, titles, 8);
-    for (u32 i = 0; i < phases->count; i++)
-        phase_row(out, &phases->phases[i], whole);
-    text_add(out, "</table></div></section>");
-}
-
 void html_timeline(struct text *out, const struct view *view, const struct phases *phases)
 {
-    if (phases->count > 1)
-        phase_table(out, phases);
     if (phases->interval_count > 1)
         timeline(out, view, phases);
 }

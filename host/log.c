@@ -95,8 +95,8 @@ static size_t read_object(struct log *log, u32 line, struct span rest, size_t co
 /* A report's line whose beginning something else was printed over. */
 static bool looks_like_object(struct span text)
 {
-    static const char *const types[] = {"boot", "summary", "exit",   "time", "cache",
-                                        "site", "refused", "counts", "mark", "end"};
+    static const char *const types[] = {"boot",    "summary", "exit", "time", "cache",  "site",
+                                        "refused", "counts",  "mark", "end",  "detail", "phase_row"};
     char pattern[32];
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         snprintf(pattern, sizeof(pattern), "\"type\":\"%s\"", types[i]);

@@ -77,9 +77,8 @@ static u32 terminal_width(void)
     return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
 }
 
-static void show(struct text *out, const struct source *sources, const struct options *options)
+static void show_report(struct text *out, const struct view *view, const struct options *options)
 {
-    const struct view *view = &sources[0].view;
     switch (options->output) {
     case OUTPUT_JSON:
         json_document(out, view);
@@ -93,13 +92,60 @@ static void show(struct text *out, const struct source *sources, const struct op
     case OUTPUT_HTML:
         html_write(out, view);
         break;
-    case OUTPUT_DIFF:
-        diff_write(out, view, &sources[1].view, &options->terminal);
-        break;
     default:
         terminal_write(out, view, &options->terminal);
         break;
     }
+}
+
+static void show_diff(struct text *out, const struct source *sources, const struct options *options)
+{
+    const struct view *before = &sources[0].view, *after = &sources[1].view;
+    switch (options->output) {
+    case OUTPUT_JSON:
+        diff_json(out, before, after);
+        break;
+    case OUTPUT_CSV:
+        diff_csv(out, before, after);
+        break;
+    case OUTPUT_HTML:
+        diff_html(out, before, after);
+        break;
+    default:
+        diff_write(out, before, after, &options->terminal);
+        break;
+    }
+}
+
+static bool show_delays(struct text *out, const struct source *sources, const struct options *options)
+{
+    const struct view *views[FILES_MAX];
+    struct delays delays;
+    struct text wrong = {0};
+    for (u32 i = 0; i < options->file_count; i++)
+        views[i] = &sources[i].view;
+    bool good = delays_read(&delays, views, options->file_count, &wrong);
+    if (!good)
+        fprintf(stderr, "exeunt-report: %s\n", text_string(&wrong));
+    else if (options->output == OUTPUT_JSON)
+        delays_json(out, &delays);
+    else
+        delays_write(out, &delays, &options->terminal);
+    delays_free(&delays);
+    text_free(&wrong);
+    return good;
+}
+
+/* False if the logs do not allow it. */
+static bool show(struct text *out, const struct source *sources, const struct options *options)
+{
+    if (options->subject == SUBJECT_DELAYS)
+        return show_delays(out, sources, options);
+    if (options->subject == SUBJECT_DIFF)
+        show_diff(out, sources, options);
+    else
+        show_report(out, &sources[0].view, options);
+    return true;
 }
 
 static bool write_out(const struct text *out, const char *name)
@@ -116,7 +162,7 @@ static bool write_out(const struct text *out, const char *name)
 int main(int count, char **words)
 {
     struct options options;
-    struct source sources[2] = {0};
+    struct source sources[FILES_MAX] = {0};
     struct text out = {0}, wrong = {0};
     int status = STATUS_SHOWN;
 
@@ -135,11 +181,8 @@ int main(int count, char **words)
         else if (status == STATUS_SHOWN && (sources[i].log.problem_count || sources[i].view.report->incomplete))
             status = STATUS_DAMAGED;
     }
-    if (status != STATUS_NOTHING) {
-        show(&out, sources, &options);
-        if (!write_out(&out, options.html))
-            status = STATUS_NOTHING;
-    }
+    if (status != STATUS_NOTHING && (!show(&out, sources, &options) || !write_out(&out, options.html)))
+        status = STATUS_NOTHING;
     for (u32 i = 0; i < options.file_count; i++)
         close_source(&sources[i]);
     text_free(&out);

@@ -8,11 +8,12 @@ const char usage[] =
     "exeunt-report [OPTION...] FILE    what a serial log of Exeunt says, as tables; FILE - is standard input\n"
     "  --json, --csv, --collapsed      the same for programs; collapsed stacks for flame graphs\n"
     "  --html OUT.html                 one page with charts\n"
-    "  --diff BEFORE AFTER             two logs, with ratios\n"
+    "  --diff BEFORE AFTER             two logs, with ratios; with --json, --csv and --html too\n"
+    "  --exit-delay LOG LOG...         runs with different exit-delay=: what an exit costs; with --json too\n"
     "  --report N                      the N-th report of the log, not the last complete one\n"
     "  --top N                         at most N rows and N sites\n"
     "  --filter TYPE[,TYPE...]         only these rows and their sites; * and ? stand for anything\n"
-    "  --sort COLUMN                   type count min max sum avg stddev % avoided hit%\n"
+    "  --sort COLUMN                   type count min p50 p90 p99 max sum avg stddev % avoided hit%\n"
     "  --width N                       characters per line, 0: no limit; else the terminal's width\n"
     "Exit status: 0 shown; 1 shown, but some of the log cannot be read; 2 nothing to show. docs/REPORTS.md\n";
 
@@ -21,8 +22,9 @@ enum word {
     WORD_CSV,
     WORD_COLLAPSED,
     WORD_HTML,
-    WORD_DIFF,
     WORD_HELP,
+    WORD_DIFF,
+    WORD_EXIT_DELAY,
     WORD_REPORT,
     WORD_TOP,
     WORD_FILTER,
@@ -34,10 +36,18 @@ static const struct {
     const char *name;
     bool has_value;
 } known[] = {
-    [WORD_JSON] = {"--json", false},    [WORD_CSV] = {"--csv", false},    [WORD_COLLAPSED] = {"--collapsed", false},
-    [WORD_HTML] = {"--html", true},     [WORD_DIFF] = {"--diff", false},  [WORD_HELP] = {"--help", false},
-    [WORD_REPORT] = {"--report", true}, [WORD_TOP] = {"--top", true},     [WORD_FILTER] = {"--filter", true},
-    [WORD_SORT] = {"--sort", true},     [WORD_WIDTH] = {"--width", true},
+    [WORD_JSON] = {"--json", false},
+    [WORD_CSV] = {"--csv", false},
+    [WORD_COLLAPSED] = {"--collapsed", false},
+    [WORD_HTML] = {"--html", true},
+    [WORD_HELP] = {"--help", false},
+    [WORD_DIFF] = {"--diff", false},
+    [WORD_EXIT_DELAY] = {"--exit-delay", false},
+    [WORD_REPORT] = {"--report", true},
+    [WORD_TOP] = {"--top", true},
+    [WORD_FILTER] = {"--filter", true},
+    [WORD_SORT] = {"--sort", true},
+    [WORD_WIDTH] = {"--width", true},
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 
@@ -70,6 +80,10 @@ static bool take_value(struct options *o, enum word word, const char *value)
     case WORD_HTML:
         o->html = value;
         return *value;
+    case WORD_DIFF:
+    case WORD_EXIT_DELAY:
+        o->subject = word == WORD_DIFF ? SUBJECT_DIFF : SUBJECT_DELAYS;
+        return true;
     default:
         return true;
     }
@@ -107,12 +121,31 @@ static bool take_option(struct options *o, const char *name, const char *value, 
 
 static bool take_file(struct options *o, const char *name, struct text *wrong)
 {
-    if (o->file_count == 2) {
+    if (o->file_count == FILES_MAX) {
         text_format(wrong, "%s: too many files", name);
         return false;
     }
     o->files[o->file_count++] = name;
     return true;
+}
+
+static bool check_together(const struct options *o, struct text *wrong)
+{
+    static const struct {
+        u32 least, most;
+        const char *files;
+        bool can[OUTPUT_HELP];
+    } subjects[] = {
+        [SUBJECT_REPORT] = {1, 1, "one file is needed", {true, true, true, true, true}},
+        [SUBJECT_DIFF] = {2, 2, "--diff needs two files", {true, true, true, false, true}},
+        [SUBJECT_DELAYS] = {2, FILES_MAX, "--exit-delay needs two files or more", {true, true, false, false, false}},
+    };
+    if (!subjects[o->subject].can[o->output])
+        text_format(wrong, "%s: not with %s", known[o->output - 1].name,
+                    o->subject == SUBJECT_DIFF ? "--diff" : "--exit-delay");
+    else if (o->file_count < subjects[o->subject].least || o->file_count > subjects[o->subject].most)
+        text_add(wrong, subjects[o->subject].files);
+    return !wrong->used;
 }
 
 bool options_read(struct options *o, int count, char **words, struct text *wrong)
@@ -126,8 +159,5 @@ bool options_read(struct options *o, int count, char **words, struct text *wrong
             return false;
         i += used_value;
     }
-    if (o->output == OUTPUT_HELP || o->file_count == (o->output == OUTPUT_DIFF ? 2u : 1u))
-        return true;
-    text_add(wrong, o->output == OUTPUT_DIFF ? "--diff needs two files" : "one file is needed");
-    return false;
+    return o->output == OUTPUT_HELP || check_together(o, wrong);
 }

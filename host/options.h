@@ -5,12 +5,17 @@
 
 #include "host/outputs.h"
 
-enum output { OUTPUT_TERMINAL, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_COLLAPSED, OUTPUT_HTML, OUTPUT_DIFF, OUTPUT_HELP };
+/* What is shown, and how. */
+enum subject { SUBJECT_REPORT, SUBJECT_DIFF, SUBJECT_DELAYS };
+enum output { OUTPUT_TERMINAL, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_COLLAPSED, OUTPUT_HTML, OUTPUT_HELP };
+
+#define FILES_MAX DELAY_RUNS_MAX
 
 struct options {
+    enum subject subject;
     enum output output;
-    const char *html;     /* file to write */
-    const char *files[2]; /* logs to read */
+    const char *html;             /* file to write */
+    const char *files[FILES_MAX]; /* logs to read */
     u32 file_count;
     u32 top, report;
     const char *filter;

@@ -3,6 +3,7 @@
 #ifndef HOST_OUTPUTS_H
 #define HOST_OUTPUTS_H
 
+#include "host/delays.h"
 #include "host/report.h"
 
 struct terminal {
@@ -14,11 +15,23 @@ struct terminal {
 bool terminal_can_sort(const char *sort);
 
 void terminal_write(struct text *out, const struct view *view, const struct terminal *terminal);
-void diff_write(struct text *out, const struct view *before, const struct view *after, const struct terminal *terminal);
 void json_document(struct text *out, const struct view *view);
 void csv_write(struct text *out, const struct view *view);
 void collapsed_write(struct text *out, const struct view *view);
 void html_write(struct text *out, const struct view *view);
+
+/* Two reports. */
+void diff_write(struct text *out, const struct view *before, const struct view *after, const struct terminal *terminal);
+void diff_json(struct text *out, const struct view *before, const struct view *after);
+void diff_csv(struct text *out, const struct view *before, const struct view *after);
+void diff_html(struct text *out, const struct view *before, const struct view *after);
+
+/* Runs with different exit-delay=. */
+void delays_write(struct text *out, const struct delays *delays, const struct terminal *terminal);
+void delays_json(struct text *out, const struct delays *delays);
+
+/* Words broken at blanks, each line behind `indent` blanks, the first behind `first`. */
+void wrapped(struct text *out, const char *first, int indent, u32 width, const char *words);
 
 /* Words at the top of each: "0.1, linux guest, engine=cluster, hypercall=user". */
 void describe_boot(struct text *text, const struct report *report);
@@ -31,6 +44,13 @@ void describe_later(struct text *text, const struct view *view);
 
 /* Ticks in the rows that are exits: without EXEUNT. */
 u64 exit_ticks(const struct report *report);
+
+/* What people call the port, register or cause; nothing where there is no name for it. */
+bool site_has_where(const struct site *site); /* one port, register or address */
+void site_place(struct text *text, const struct site *site);
+void detail_place(struct text *text, const struct detail *detail);
+
+bool has_percentiles(const struct report *report);
 
 u64 exits_of_sites(const struct report *report);
 

@@ -47,6 +47,103 @@ static bool end_phase(struct phase *phase, const struct moment *now)
     return phase->after_reset;
 }
 
+/* ---- rows of phases ---- */
+
+static bool adds_up(const struct phase *phase)
+{
+    u64 exits = 0, ticks = 0;
+    bool timed = phase->row_count;
+    for (u32 i = 0; i < phase->row_count; i++) {
+        exits += phase->rows[i].is_exit ? phase->rows[i].count : 0;
+        ticks += phase->rows[i].sum;
+        timed = timed && phase->rows[i].timed;
+    }
+    return exits == phase->spent.exits && (!timed || ticks == phase->spent.tsc_vmm + phase->spent.tsc_guest);
+}
+
+static void drop_rows(struct phase *phase)
+{
+    free(phase->rows);
+    phase->rows = NULL;
+    phase->row_count = 0;
+}
+
+static void add_phase_row(struct phase *phase, const struct row *row)
+{
+    phase->rows = array_grow(phase->rows, phase->row_count, sizeof(*row));
+    phase->rows[phase->row_count++] = *row;
+}
+
+static void keep_rows(struct phase *phase, const struct row *rows, u32 count)
+{
+    for (u32 i = 0; i < count; i++)
+        add_phase_row(phase, &rows[i]);
+    if (!adds_up(phase))
+        drop_rows(phase);
+}
+
+const struct row *phase_row(const struct phase *phase, const char *name)
+{
+    for (u32 i = 0; i < phase->row_count; i++)
+        if (!strcmp(phase->rows[i].name, name))
+            return &phase->rows[i];
+    return NULL;
+}
+
+/* The report's rows are sorted. */
+u32 phase_types(const struct phases *all, const struct view *view, const char *types[PHASE_TYPES])
+{
+    u32 count = 0, rows = 0;
+    for (u32 i = 0; i < all->count; i++)
+        rows += all->phases[i].row_count;
+    for (u32 i = 0; rows && i < view->report->row_count && count < PHASE_TYPES; i++) {
+        const struct row *row = &view->report->rows[i];
+        if (row->is_exit && row->count && view_has(view, row->name))
+            types[count++] = row->name;
+    }
+    return count;
+}
+
+/* The report's row less those of the phases since the reset; false if these have more. */
+static bool rest_of(const struct phases *all, u32 first, const struct row *row, struct row *rest)
+{
+    *rest = *row;
+    for (u32 i = first; i + 1 < all->count; i++) {
+        const struct row *spent = phase_row(&all->phases[i], row->name);
+        if (!spent)
+            continue;
+        if (spent->count > rest->count || spent->sum > rest->sum || spent->avoided > rest->avoided ||
+            spent->hits > rest->hits)
+            return false;
+        rest->count -= spent->count;
+        rest->sum -= spent->sum;
+        rest->avoided -= spent->avoided;
+        rest->hits -= spent->hits;
+    }
+    return true;
+}
+
+/* No line has the rows of the last phase. */
+static void last_rows(struct phases *all, const struct report *report)
+{
+    struct phase *last = &all->phases[all->count - 1];
+    u32 first = all->count - 1;
+    struct row rest;
+    for (; first > 0 && !all->phases[first].after_reset; first--)
+        if (!all->phases[first - 1].row_count && all->phases[first - 1].spent.exits)
+            return;
+    for (u32 i = 0; i < report->row_count; i++) {
+        if (!rest_of(all, first, &report->rows[i], &rest)) {
+            drop_rows(last);
+            return;
+        }
+        if (rest.count || rest.avoided)
+            add_phase_row(last, &rest);
+    }
+    if (!adds_up(last))
+        drop_rows(last);
+}
+
 /* Marks are printed at the end of the report that follows them: before this line. */
 static u32 marks_limit(const struct view *view, const struct report *report)
 {
@@ -75,6 +172,7 @@ static void read_phases(struct phases *all, const struct view *view)
             (mark->entry->line > report->last_line && !grew(&mark->at, &report->at)))
             break;
         end_phase(phase, &mark->at);
+        keep_rows(phase, mark->rows, mark->row_count);
         phase = add_phase(all, (struct phase){
                                    .name = keep_title(all, mark),
                                    .line = mark->entry->line,
@@ -82,6 +180,24 @@ static void read_phases(struct phases *all, const struct view *view)
                                });
     }
     end_phase(phase, &report->at);
+    if (all->count > 1)
+        last_rows(all, report);
+}
+
+u32 phase_rank(const struct phases *all, const struct phase *phase)
+{
+    u32 rank = 0;
+    for (const struct phase *at = all->phases; at < phase; at++)
+        rank += !strcmp(at->name, phase->name);
+    return rank;
+}
+
+const struct phase *phases_find(const struct phases *all, const char *name, u32 rank)
+{
+    for (u32 i = 0; i < all->count; i++)
+        if (!strcmp(all->phases[i].name, name) && !rank--)
+            return &all->phases[i];
+    return NULL;
 }
 
 /* ---- intervals ---- */
@@ -179,6 +295,8 @@ void phases_read(struct phases *all, const struct view *view)
 
 void phases_free(struct phases *all)
 {
+    for (u32 i = 0; i < all->count; i++)
+        free(all->phases[i].rows);
     free(all->phases);
     free(all->intervals);
     arena_free(&all->arena);
@@ -205,28 +323,41 @@ bool sites_alike(const struct site *a, const struct site *b)
 }
 
 /* The sites that look alike (they differ in what a report does not say) count as one. */
-static u64 count_of(const struct report *report, const struct site *site, u64 *least)
+static u64 total_of(const struct report *report, const struct site *site, bool ticks, u64 *least)
 {
-    u64 count = 0;
+    u64 total = 0;
     *least = ~0ull;
     for (u32 i = 0; i < report->site_count; i++) {
+        u64 value = ticks ? report->sites[i].sum : report->sites[i].count;
         if (sites_alike(&report->sites[i], site))
-            count += report->sites[i].count;
-        if (report->sites[i].count < *least)
-            *least = report->sites[i].count;
+            total += value;
+        if (value < *least)
+            *least = value;
     }
-    return count;
+    return total;
+}
+
+static u64 at_least(const struct interval *interval, const struct site *site, bool ticks)
+{
+    u64 least, total = total_of(interval->report, site, ticks, &least);
+    if (!interval->before)
+        return total;
+    u64 old = total_of(interval->before, site, ticks, &least);
+    if (!old && interval->before->site_count) {
+        /* Not in the list then: it had no more than the last one of it, of what the list is sorted by. */
+        if (ticks != sites_by_time(interval->before))
+            return 0;
+        old = least;
+    }
+    return total > old ? total - old : 0;
 }
 
 u64 interval_site_count(const struct interval *interval, const struct site *site)
 {
-    u64 least, old;
-    u64 count = count_of(interval->report, site, &least);
-    if (!interval->before)
-        return count;
-    old = count_of(interval->before, site, &least);
-    /* Not in the list then: it had fewer than the last one of it, or there was no site. */
-    if (!old && interval->before->site_count)
-        old = least;
-    return count > old ? count - old : 0;
+    return at_least(interval, site, false);
+}
+
+u64 interval_site_ticks(const struct interval *interval, const struct site *site)
+{
+    return at_least(interval, site, true);
 }

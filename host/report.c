@@ -93,6 +93,9 @@ static void read_row(struct reading *r, const struct entry *e)
         return;
     row.timed = json_member_whole(e->object, "min", &row.min) && json_member_whole(e->object, "max", &row.max) &&
                 json_member_whole(e->object, "sum", &row.sum);
+    row.p50 = whole_or_zero(e, "p50");
+    row.p90 = whole_or_zero(e, "p90");
+    row.p99 = whole_or_zero(e, "p99");
     row.avoided = whole_or_zero(e, "avoided");
     row.hits = whole_or_zero(e, "hits");
     if (!row.timed)
@@ -101,6 +104,19 @@ static void read_row(struct reading *r, const struct entry *e)
         log_problem(r->log, e->line, "the row %.40s for the second time in a report", row.name);
     report->rows = array_grow(report->rows, report->row_count, sizeof(row));
     report->rows[report->row_count++] = row;
+}
+
+static void read_detail(struct reading *r, const struct entry *e)
+{
+    struct report *report = r->open;
+    struct detail detail = {.entry = e, .row = string(r, e, "row"), .name = string_or_empty(e, "name")};
+    if (!detail.row || !whole(r, e, "count", &detail.count))
+        return;
+    detail.has_where = json_member_hex(e->object, "where", &detail.where);
+    detail.size = whole_or_zero(e, "size");
+    detail.timed = json_member_whole(e->object, "sum", &detail.sum);
+    report->details = array_grow(report->details, report->detail_count, sizeof(detail));
+    report->details[report->detail_count++] = detail;
 }
 
 static void read_site(struct reading *r, const struct entry *e)
@@ -116,6 +132,7 @@ static void read_site(struct reading *r, const struct entry *e)
         .avoided = whole_or_zero(e, "avoided"),
         .exiting = whole_or_zero(e, "exiting"),
         .length = whole_or_zero(e, "length"),
+        .sum = whole_or_zero(e, "sum"),
         .translated = is_true(e, "translated"),
     };
     if (!site.exit || !whole(r, e, "count", &site.count))
@@ -148,6 +165,32 @@ static void read_mark(struct reading *r, const struct entry *e)
     all->marks[all->mark_count++] = mark;
 }
 
+bool row_is_exit(const char *name)
+{
+    return strcmp(name, "TIMEINGUEST") != 0 && strcmp(name, "EXEUNT") != 0;
+}
+
+/* They stand behind their mark, whose number they repeat. */
+static void read_phase_row(struct reading *r, const struct entry *e)
+{
+    struct reports *all = r->all;
+    struct mark *mark = all->mark_count ? &all->marks[all->mark_count - 1] : NULL;
+    struct row row = {.entry = e, .name = string(r, e, "name")};
+    u64 number;
+    if (!row.name || !whole(r, e, "mark", &number) || !whole(r, e, "count", &row.count))
+        return;
+    if (!mark || mark->boot != r->boot || mark->number != number) {
+        log_problem(r->log, e->line, "a row of the phase that mark %lu ends, not behind that mark", number);
+        return;
+    }
+    row.is_exit = row_is_exit(row.name);
+    row.timed = json_member_whole(e->object, "sum", &row.sum);
+    row.avoided = whole_or_zero(e, "avoided");
+    row.hits = whole_or_zero(e, "hits");
+    mark->rows = array_grow(mark->rows, mark->row_count, sizeof(row));
+    mark->rows[mark->row_count++] = row;
+}
+
 /* ---- lines of a report ---- */
 
 static void read_part(struct reading *r, const struct entry *e)
@@ -156,6 +199,8 @@ static void read_part(struct reading *r, const struct entry *e)
     report->last_line = e->line;
     if (!strcmp(e->type, "exit") || !strcmp(e->type, "time"))
         read_row(r, e);
+    else if (!strcmp(e->type, "detail"))
+        read_detail(r, e);
     else if (!strcmp(e->type, "site"))
         read_site(r, e);
     else if (!strcmp(e->type, "refused"))
@@ -170,7 +215,7 @@ static void read_part(struct reading *r, const struct entry *e)
 
 static bool is_part(const struct entry *e)
 {
-    static const char *const types[] = {"exit", "time", "cache", "site", "refused", "counts", "end"};
+    static const char *const types[] = {"exit", "time", "detail", "cache", "site", "refused", "counts", "end"};
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
         if (!strcmp(e->type, types[i]))
             return true;
@@ -183,6 +228,8 @@ static void read_entry(struct reading *r, const struct entry *e)
         read_boot(r, e);
     } else if (!strcmp(e->type, "mark")) {
         read_mark(r, e);
+    } else if (!strcmp(e->type, "phase_row")) {
+        read_phase_row(r, e);
     } else if (!strcmp(e->type, "summary")) {
         read_summary(r, e);
         r->open->last_line = e->line;
@@ -198,8 +245,31 @@ static void read_entry(struct reading *r, const struct entry *e)
 
 /* ---- whether all of it is there ---- */
 
+/* The first row whose details do not add up to it, or NULL. */
+static const struct row *wrong_details(const struct report *report)
+{
+    for (u32 i = 0; i < report->row_count; i++) {
+        const struct row *row = &report->rows[i];
+        u64 count = 0, sum = 0;
+        bool any = false, timed = row->timed;
+        for (u32 k = 0; k < report->detail_count; k++) {
+            const struct detail *detail = &report->details[k];
+            if (strcmp(detail->row, row->name) != 0)
+                continue;
+            any = true;
+            timed = timed && detail->timed;
+            count += detail->count;
+            sum += detail->sum;
+        }
+        if (any && (count != row->count || (timed && sum != row->sum)))
+            return row;
+    }
+    return NULL;
+}
+
 static const char *incomplete(struct log *log, const struct report *report)
 {
+    const struct row *wrong;
     u64 exits = 0, ticks = 0;
     for (u32 i = 0; i < report->row_count; i++) {
         exits += report->rows[i].is_exit ? report->rows[i].count : 0;
@@ -216,6 +286,10 @@ static const char *incomplete(struct log *log, const struct report *report)
     if (report->timed && ticks != report->tsc_total) {
         log_problem(log, report->first_line, "%lu ticks in the summary, %lu in the rows", report->tsc_total, ticks);
         return "its rows do not add up";
+    }
+    if ((wrong = wrong_details(report)) != NULL) {
+        log_problem(log, wrong->entry->line, "the details of %.40s do not add up to it", wrong->name);
+        return "its details do not add up";
     }
     return NULL;
 }
@@ -235,9 +309,12 @@ void reports_free(struct reports *all)
 {
     for (u32 i = 0; i < all->count; i++) {
         free(all->reports[i].rows);
+        free(all->reports[i].details);
         free(all->reports[i].sites);
         free(all->reports[i].refused);
     }
+    for (u32 i = 0; i < all->mark_count; i++)
+        free(all->marks[i].rows);
     free(all->reports);
     free(all->marks);
     free(all->boots);
@@ -260,6 +337,14 @@ const struct row *report_row(const struct report *report, const char *name)
         if (!strcmp(report->rows[i].name, name))
             return &report->rows[i];
     return NULL;
+}
+
+bool sites_by_time(const struct report *report)
+{
+    for (u32 i = 0; i < report->site_count; i++)
+        if (report->sites[i].sum)
+            return true;
+    return false;
 }
 
 static bool pattern_matches(const char *pattern, size_t size, const char *name)

@@ -14,12 +14,22 @@ struct row {
     const char *name;
     bool is_exit, timed;
     u64 count, min, max, sum; /* the last three if `timed` */
+    u64 p50, p90, p99;        /* if not all are 0 */
     u64 avoided, hits;
+};
+
+/* What exits of a row were about: `where` they went, or only a name. */
+struct detail {
+    const struct entry *entry;
+    const char *row, *name;
+    bool has_where, timed;
+    u64 where, size, count, sum;
 };
 
 struct site {
     const struct entry *entry;
     u64 count, avoided, exiting, length, rip, where, bits;
+    u64 sum;                                  /* ticks, 0: not known */
     const char *exit, *bytes, *why, *stopper; /* never NULL */
     bool translated;
 };
@@ -35,6 +45,8 @@ struct mark {
     u64 number;
     const char *name;
     struct moment at;
+    struct row *rows; /* of the phase that it ends; none in logs before there were such lines */
+    u32 row_count;
 };
 
 struct report {
@@ -48,6 +60,8 @@ struct report {
     const char *engine; /* never NULL */
     struct row *rows;   /* as printed: by time, TIMEINGUEST last */
     u32 row_count;
+    struct detail *details;
+    u32 detail_count;
     struct site *sites;
     u32 site_count;
     const struct entry **refused;
@@ -73,6 +87,12 @@ void reports_free(struct reports *all);
 const struct report *reports_choose(const struct reports *all, u32 number);
 
 const struct row *report_row(const struct report *report, const char *name);
+
+/* The listed sites are those with the most time; without times, and in older logs, with the most exits. */
+bool sites_by_time(const struct report *report);
+
+/* Its name is not that of time outside of exits. */
+bool row_is_exit(const char *name);
 
 /* One report and what it was chosen from: what every output starts from. */
 struct view {

@@ -13,11 +13,12 @@
 
 /* ---- the exit table ---- */
 
-enum { TYPE, COUNT, MIN, MAX, SUM, AVG, STDDEV, PERCENT, AVOIDED, HITS, EXIT_COLUMNS };
+enum { TYPE, COUNT, MIN, P50, P90, P99, MAX, SUM, AVG, STDDEV, PERCENT, AVOIDED, HITS, EXIT_COLUMNS };
 
 static const struct column exit_columns[EXIT_COLUMNS] = {
     [TYPE] = {"type", true, 255},     [COUNT] = {"count", false, 255}, [MIN] = {"min", false, 20},
     [MAX] = {"max", false, 30},       [SUM] = {"sum", false, 40},      [AVG] = {"avg", false, 60},
+    [P50] = {"p50", false, 15},       [P90] = {"p90", false, 12},      [P99] = {"p99", false, 35},
     [STDDEV] = {"stddev", false, 10}, [PERCENT] = {"%", false, 80},    [AVOIDED] = {"avoided", false, 70},
     [HITS] = {"hit%", false, 50},
 };
@@ -50,6 +51,12 @@ static double key_of(const struct row *row, int column)
         return (double)row->count;
     case MIN:
         return (double)row->min;
+    case P50:
+        return (double)row->p50;
+    case P90:
+        return (double)row->p90;
+    case P99:
+        return (double)row->p99;
     case MAX:
         return (double)row->max;
     case AVG:
@@ -109,7 +116,7 @@ static void percent_cell(struct columns *table, u64 part, u64 whole)
 
 static void exit_row(struct columns *table, const struct view *view, const struct row *row)
 {
-    static const char *const fields[] = {"count", "min", "max", "sum", "avg", "stddev", "pct"};
+    static const char *const fields[] = {"count", "min", "p50", "p90", "p99", "max", "sum", "avg", "stddev", "pct"};
     bool cached = strcmp(view->report->engine, "interp") != 0;
     columns_cell(table, "%s", row->name);
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -136,27 +143,50 @@ static void write_exits(struct text *out, const struct view *view, const struct 
     free(rows);
 }
 
-/* ---- words at the top ---- */
+/* ---- what the exits of a row were about ---- */
 
-/* Words broken at blanks, each line behind `indent` blanks, the first behind `first`. */
-static void write_wrapped(struct text *out, const char *first, int indent, u32 width, const char *words)
+static void detail_row(struct columns *table, const struct report *report, const struct detail *detail)
 {
-    size_t limit = width > (u32)indent + 20 ? width - (u32)indent : width ? 20 : SIZE_MAX;
-    text_format(out, "%*s%s", indent - (int)strlen(first), "", first);
-    for (size_t used = 0; *words;) {
-        size_t size = strcspn(words, " ");
-        if (used && used + 1 + size > limit) {
-            text_format(out, "\n%*s", indent, "");
-            used = 0;
-        }
-        if (used)
-            text_add(out, " ");
-        used += size + (used != 0);
-        text_bytes(out, words, size);
-        words += size + (words[size] == ' ');
-    }
-    text_add(out, "\n");
+    const struct row *row = report_row(report, detail->row);
+    struct text place = {0};
+    detail_place(&place, detail);
+    columns_cell(table, "%s", detail->row);
+    columns_cell(table, detail->has_where ? "%lx" : "-", detail->where);
+    columns_cell(table, "%s", text_string(&place));
+    columns_cell(table, detail->size ? "%lu" : "-", detail->size);
+    columns_cell(table, "%lu", detail->count);
+    percent_cell(table, detail->count, row ? row->count : 0);
+    columns_cell(table, detail->timed ? "%lu" : "-", detail->sum);
+    columns_cell(table, detail->timed && detail->count ? "%lu" : "-", detail->count ? detail->sum / detail->count : 0);
+    text_free(&place);
 }
+
+/* `top` of each row. */
+static void write_details(struct text *out, const struct view *view, u32 width)
+{
+    static const struct column columns[] = {{"type", true, 255},  {"where", true, 200},  {"what", true, 150},
+                                            {"bytes", false, 20}, {"count", false, 255}, {"% of type", false, 60},
+                                            {"ticks", false, 80}, {"each", false, 70}};
+    const struct report *report = view->report;
+    struct text lines = {0};
+    struct columns table;
+    u32 shown = 0;
+    columns_begin(&table, columns, 8);
+    for (u32 i = 0, rank = 0; i < report->detail_count; i++) {
+        const struct detail *detail = &report->details[i];
+        rank = i && !strcmp(detail->row, report->details[i - 1].row) ? rank + 1 : 1;
+        if (!view_has(view, detail->row) || (view->top && rank > view->top))
+            continue;
+        shown++;
+        detail_row(&table, report, detail);
+    }
+    columns_end(&table, &lines, width);
+    if (shown)
+        text_format(out, "\nPorts, registers, causes\n%s", text_string(&lines));
+    text_free(&lines);
+}
+
+/* ---- words at the top ---- */
 
 static void write_boot(struct text *out, const struct report *report, u32 width)
 {
@@ -173,7 +203,7 @@ static void write_boot(struct text *out, const struct report *report, u32 width)
     if (json_member_whole(boot, "start_ticks", &start) && json_member_whole(boot, "console_ticks", &console))
         text_format(&words, "; started in %lu ticks, %lu of them in printing", start, console);
     text_visible(&visible, text_string(&words));
-    write_wrapped(out, "Boot  ", 8, width, text_string(&visible));
+    wrapped(out, "Boot  ", 8, width, text_string(&visible));
     text_free(&words);
     text_free(&visible);
 }
@@ -188,7 +218,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
         percent(&words, at->avoided, at->exits + at->avoided);
         text_add(&words, " % of both)");
     }
-    write_wrapped(out, "Exits ", 8, width, text_string(&words));
+    wrapped(out, "Exits ", 8, width, text_string(&words));
     text_free(&words);
     if (!report->timed) {
         text_add(out, "  Time  not taken: timing=off\n");
@@ -197,7 +227,7 @@ static void write_summary(struct text *out, const struct report *report, u32 wid
     text_format(&words, "%lu ticks: %lu in the guest, %lu in Exeunt (", report->tsc_total, at->tsc_guest, at->tsc_vmm);
     percent(&words, at->tsc_vmm, report->tsc_total);
     text_format(&words, " %%; one exit takes %lu)", at->exits ? exit_ticks(report) / at->exits : 0);
-    write_wrapped(out, "Time  ", 8, width, text_string(&words));
+    wrapped(out, "Time  ", 8, width, text_string(&words));
     text_free(&words);
 }
 
@@ -254,6 +284,29 @@ static void write_phases(struct text *out, const struct phases *all, u32 width)
     columns_end(&table, out, width);
 }
 
+/* Phases by the types that took most of the time; a phase without such lines has no numbers. */
+static void write_phase_rows(struct text *out, const struct view *view, const struct phases *all, bool ticks, u32 width)
+{
+    struct column columns[1 + PHASE_TYPES] = {{"phase", true, 255}};
+    const char *types[PHASE_TYPES];
+    struct columns table;
+    u32 count = phase_types(all, view, types);
+    if (!count || (ticks && !view->report->timed))
+        return;
+    for (u32 i = 0; i < count; i++)
+        columns[i + 1] = (struct column){types[i], false, (u8)(200 - 10 * i)};
+    text_add(out, ticks ? "\nTicks of these exits\n" : "\nExits of each phase by type\n");
+    columns_begin(&table, columns, count + 1);
+    for (u32 i = 0; i < all->count; i++) {
+        columns_cell(&table, "%s", all->phases[i].name);
+        for (u32 k = 0; k < count; k++) {
+            const struct row *row = phase_row(&all->phases[i], types[k]);
+            columns_cell(&table, all->phases[i].row_count ? "%lu" : "-", !row ? 0 : ticks ? row->sum : row->count);
+        }
+    }
+    columns_end(&table, out, width);
+}
+
 static void write_intervals(struct text *out, const struct phases *all, u32 width)
 {
     struct columns table;
@@ -280,8 +333,10 @@ static void write_instruction(struct text *out, const struct disassembly *d, u32
     const char *border = d->count == 1 ? "[" : index == 0 ? "/" : index + 1 == d->count ? "\\" : "|";
     struct text line = {0};
 
+    if (at->elsewhere)
+        text_add(out, "       :\n");
     text_format(&line, "      %c%s ", at->entry ? '>' : ' ', border);
-    text_format(&line, d->placed ? "%016lx  " : "+%02lx  ", d->begin + at->offset);
+    text_format(&line, d->placed ? "%016lx  " : "+%02lx  ", at->address);
     for (u32 i = 0; i < at->length; i++)
         text_format(&line, "%02x", d->bytes[at->offset + i]);
     text_format(&line, "%*s  %-*s  %s", width.bytes - 2 * at->length, "", width.text, at->text, words[at->exits]);
@@ -319,10 +374,10 @@ static void write_why(struct text *out, const struct report *report, const struc
         text_visible(&words, site->stopper);
     }
     if (words.used)
-        write_wrapped(out, "why ends: ", 16, width, text_string(&words));
+        wrapped(out, "why ends: ", 16, width, text_string(&words));
     advise(&advice, report, site);
     if (advice.used)
-        write_wrapped(out, "try: ", 16, width, text_string(&advice));
+        wrapped(out, "try: ", 16, width, text_string(&advice));
     text_free(&words);
     text_free(&advice);
 }
@@ -331,19 +386,22 @@ static void write_site(struct text *out, const struct report *report, const stru
 {
     struct text words = {0}, place = {0};
     text_visible(&words, site->exit);
-    text_format(&words, " %lx", site->where);
-    name_place(&place, site->exit, site->where);
+    if (site_has_where(site))
+        text_format(&words, " %lx", site->where);
+    site_place(&place, site);
     if (place.used)
         text_format(&words, " (%s)", text_string(&place));
     text_format(&words, " at %lx: ", site->rip);
     text_format(&words, "%lu exits (", site->count);
     percent(&words, site->count, report->at.exits);
     text_format(&words, " %%), %lu avoided", site->avoided);
+    if (site->sum && site->count)
+        text_format(&words, "; %lu ticks, %lu each", site->sum, site->sum / site->count);
     if (site->length)
         text_format(&words, "; %lu of %lu instructions exit", site->exiting, site->length);
     if (!site->translated)
         text_add(&words, "; not translated");
-    write_wrapped(out, "- ", 4, width, text_string(&words));
+    wrapped(out, "- ", 4, width, text_string(&words));
     write_code(out, site);
     write_why(out, report, site, width);
     text_free(&words);
@@ -367,9 +425,9 @@ static void write_sites(struct text *out, const struct view *view, u32 width)
     u32 shown = 0, chosen = 0;
     if (!report->site_count)
         return;
-    text_format(out,
-                "\nSites: the %u with the most exits, %lu of %lu. / | \\ border a cluster, > is where it is entered\n",
-                report->site_count, exits_of_sites(report), report->at.exits);
+    text_format(
+        out, "\nSites: the %u with the most %s; %lu of %lu exits. / | \\ border a cluster, > is where it is entered\n",
+        report->site_count, sites_by_time(report) ? "time" : "exits", exits_of_sites(report), report->at.exits);
     for (u32 i = 0; i < report->site_count; i++) {
         if (!view_has(view, report->sites[i].exit))
             continue;
@@ -428,7 +486,10 @@ void terminal_write(struct text *out, const struct view *view, const struct term
     write_boot(out, report, terminal->width);
     write_summary(out, report, terminal->width);
     write_exits(out, view, terminal);
+    write_details(out, view, terminal->width);
     write_phases(out, &phases, terminal->width);
+    write_phase_rows(out, view, &phases, false, terminal->width);
+    write_phase_rows(out, view, &phases, true, terminal->width);
     write_intervals(out, &phases, terminal->width);
     write_sites(out, view, terminal->width);
     write_cache(out, report);

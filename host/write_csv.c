@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Long form, RFC 4180: kind,name,field,value. Every member of every line, and what is derived. */
+#include "host/csv.h"
 #include "host/names.h"
 #include "host/outputs.h"
 #include "host/phases.h"
@@ -12,7 +13,7 @@ struct csv {
     const char *kind, *name;
 };
 
-static void cell(struct text *out, const char *value, const char *after)
+void csv_cell(struct text *out, const char *value, const char *after)
 {
     bool quoted = strpbrk(value, ",\"\r\n") != NULL;
     text_add(out, quoted ? "\"" : "");
@@ -27,10 +28,10 @@ static void cell(struct text *out, const char *value, const char *after)
 
 static void put(const struct csv *csv, const char *field, const char *value)
 {
-    cell(csv->out, csv->kind, ",");
-    cell(csv->out, csv->name, ",");
-    cell(csv->out, field, ",");
-    cell(csv->out, value, "\r\n");
+    csv_cell(csv->out, csv->kind, ",");
+    csv_cell(csv->out, csv->name, ",");
+    csv_cell(csv->out, field, ",");
+    csv_cell(csv->out, value, CSV_LINE_END);
 }
 
 static void put_number(const struct csv *csv, const char *field, u64 value)
@@ -84,7 +85,7 @@ static void put_place(struct text *out, u32 number, const struct site *site)
     struct text name = {0}, place = {0};
     struct csv csv = {out, "site", ""};
     text_format(&name, "%u", number);
-    name_place(&place, site->exit, site->where);
+    site_place(&place, site);
     csv.name = text_string(&name);
     if (place.used)
         put(&csv, "place", text_string(&place));
@@ -100,6 +101,42 @@ static void put_moment(const struct csv *csv, const struct moment *spent)
     put_number(csv, "tsc_guest", spent->tsc_guest);
 }
 
+/* Named by the number of the phase and the row. */
+static void put_phase_rows(struct text *out, const struct view *view, const struct phase *phase, u32 number)
+{
+    for (u32 i = 0; i < phase->row_count; i++) {
+        const struct row *row = &phase->rows[i];
+        struct text name = {0};
+        text_format(&name, "%u %s", number, row->name);
+        struct csv csv = {out, "phase_row", text_string(&name)};
+        if (view_has(view, row->name)) {
+            put_number(&csv, "count", row->count);
+            if (row->timed)
+                put_number(&csv, "sum", row->sum);
+            put_number(&csv, "avoided", row->avoided);
+            put_number(&csv, "hits", row->hits);
+        }
+        text_free(&name);
+    }
+}
+
+static void put_details(struct text *out, const struct view *view)
+{
+    for (u32 i = 0; i < view->report->detail_count; i++) {
+        const struct detail *detail = &view->report->details[i];
+        struct text name = {0}, place = {0};
+        if (!view_has(view, detail->row))
+            continue;
+        text_format(&name, "%u", i + 1);
+        detail_place(&place, detail);
+        struct csv csv = {out, "detail", text_string(&name)};
+        put_entry(out, "detail", text_string(&name), detail->entry);
+        put(&csv, "place", text_string(&place));
+        text_free(&name);
+        text_free(&place);
+    }
+}
+
 static void put_phases(struct text *out, const struct view *view)
 {
     struct phases phases;
@@ -110,6 +147,7 @@ static void put_phases(struct text *out, const struct view *view)
         struct csv csv = {out, "phase", text_string(&name)};
         put(&csv, "name", phases.phases[i].name);
         put_moment(&csv, &phases.phases[i].spent);
+        put_phase_rows(out, view, &phases.phases[i], i + 1);
         text_free(&name);
     }
     for (u32 i = 0; i < phases.interval_count; i++) {
@@ -138,12 +176,13 @@ void csv_write(struct text *out, const struct view *view)
 {
     const struct report *report = view->report;
 
-    text_add(out, "kind,name,field,value\r\n");
+    text_add(out, "kind,name,field,value" CSV_LINE_END);
     put_entry(out, "boot", "", report->boot_entry);
     put_entry(out, "summary", "", report->summary);
     for (u32 i = 0; i < report->row_count; i++)
         if (view_has(view, report->rows[i].name))
             put_entry(out, report->rows[i].is_exit ? "exit" : "time", report->rows[i].name, report->rows[i].entry);
+    put_details(out, view);
     put_entry(out, "cache", "", report->cache);
     for (u32 i = 0; i < report->site_count; i++) {
         if (!view_has(view, report->sites[i].exit))

@@ -2,84 +2,41 @@
 /* One JSON document. What the log says stands under "log", as it was printed; all beside that is derived. */
 #include "host/advice.h"
 #include "host/disassembly.h"
+#include "host/json_write.h"
 #include "host/names.h"
 #include "host/outputs.h"
 #include "host/phases.h"
 
 #include <string.h>
 
-/* A name and its colon, with a comma and a line break before it if something precedes. */
-static void member(struct text *out, const char *name)
-{
-    char last = out->used ? out->data[out->used - 1] : '{';
-    if (last != '{' && last != '[')
-        text_add(out, ",");
-    text_json_string(out, name);
-    text_add(out, ":");
-}
-
-static void element(struct text *out)
-{
-    if (out->used && out->data[out->used - 1] != '[')
-        text_add(out, ",");
-    text_add(out, "\n ");
-}
-
-static void string_member(struct text *out, const char *name, const char *string)
-{
-    member(out, name);
-    text_json_string(out, string);
-}
-
-static void number_member(struct text *out, const char *name, u64 value)
-{
-    member(out, name);
-    text_format(out, "%lu", value);
-}
-
-static void bool_member(struct text *out, const char *name, bool value)
-{
-    member(out, name);
-    text_add(out, value ? "true" : "false");
-}
-
-/* {"line":N,"log":{...}, still open: more may follow. */
-static void open_entry(struct text *out, const struct entry *entry)
-{
-    text_add(out, "{");
-    number_member(out, "line", entry->line);
-    member(out, "log");
-    json_write(out, entry->object);
-}
-
-static void entry_member(struct text *out, const char *name, const struct entry *entry)
-{
-    if (!entry)
-        return;
-    text_add(out, ",\n");
-    text_json_string(out, name);
-    text_add(out, ":");
-    open_entry(out, entry);
-    text_add(out, "}");
-}
-
-static void open_array(struct text *out, const char *name)
-{
-    text_add(out, ",\n");
-    text_json_string(out, name);
-    text_add(out, ":[");
-}
-
 static void rows(struct text *out, const struct view *view, bool exits)
 {
-    open_array(out, exits ? "exits" : "times");
+    json_open_list(out, exits ? "exits" : "times");
     for (u32 i = 0; i < view->report->row_count; i++) {
         const struct row *row = &view->report->rows[i];
         if (row->is_exit != exits || !view_has(view, row->name))
             continue;
-        element(out);
-        open_entry(out, row->entry);
+        json_element(out);
+        json_open_entry(out, row->entry);
         text_add(out, "}");
+    }
+    text_add(out, "]");
+}
+
+static void details(struct text *out, const struct view *view)
+{
+    json_open_list(out, "details");
+    for (u32 i = 0; i < view->report->detail_count; i++) {
+        const struct detail *detail = &view->report->details[i];
+        struct text place = {0};
+        if (!view_has(view, detail->row))
+            continue;
+        detail_place(&place, detail);
+        json_element(out);
+        json_open_entry(out, detail->entry);
+        json_string(out, "place", text_string(&place));
+        text_add(out, "}");
+        text_free(&place);
     }
     text_add(out, "]");
 }
@@ -89,40 +46,40 @@ static void instructions(struct text *out, const struct site *site)
     static const char *const words[] = {[EXITS_NO] = "no", [EXITS_MAYBE] = "maybe", [EXITS_YES] = "yes"};
     struct disassembly d;
     disassemble(&d, site);
-    member(out, "instructions");
+    json_name(out, "instructions");
     text_add(out, "[");
     for (u32 i = 0; i < d.count; i++) {
         const struct instruction *at = &d.at[i];
         text_add(out, i ? ",{" : "{");
-        number_member(out, "offset", at->offset);
-        number_member(out, "size", at->length);
+        json_number(out, "offset", at->offset);
+        json_number(out, "size", at->length);
         if (d.placed) {
-            member(out, "address");
-            text_format(out, "\"0x%lx\"", d.begin + at->offset);
+            json_name(out, "address");
+            text_format(out, "\"0x%lx\"", at->address);
         }
-        string_member(out, "text", at->text);
-        string_member(out, "exits", words[at->exits]);
-        bool_member(out, "entry", at->entry);
+        json_string(out, "text", at->text);
+        json_string(out, "exits", words[at->exits]);
+        json_bool(out, "entry", at->entry);
         text_add(out, "}");
     }
     text_add(out, "]");
-    number_member(out, "instructions_missing", d.missing);
+    json_number(out, "instructions_missing", d.missing);
 }
 
 static void sites(struct text *out, const struct view *view)
 {
-    open_array(out, "sites");
+    json_open_list(out, "sites");
     for (u32 i = 0; i < view->report->site_count; i++) {
         const struct site *site = &view->report->sites[i];
         struct text place = {0}, advice = {0};
         if (!view_has(view, site->exit))
             continue;
-        element(out);
-        open_entry(out, site->entry);
-        name_place(&place, site->exit, site->where);
+        json_element(out);
+        json_open_entry(out, site->entry);
+        site_place(&place, site);
         advise(&advice, view->report, site);
-        string_member(out, "place", text_string(&place));
-        string_member(out, "advice", text_string(&advice));
+        json_string(out, "place", text_string(&place));
+        json_string(out, "advice", text_string(&advice));
         instructions(out, site);
         text_add(out, "}");
         text_free(&place);
@@ -133,10 +90,10 @@ static void sites(struct text *out, const struct view *view)
 
 static void entries(struct text *out, const char *name, const struct entry *const *list, u32 count)
 {
-    open_array(out, name);
+    json_open_list(out, name);
     for (u32 i = 0; i < count; i++) {
-        element(out);
-        open_entry(out, list[i]);
+        json_element(out);
+        json_open_entry(out, list[i]);
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -144,11 +101,11 @@ static void entries(struct text *out, const char *name, const struct entry *cons
 
 static void marks(struct text *out, const struct reports *all)
 {
-    open_array(out, "marks");
+    json_open_list(out, "marks");
     for (u32 i = 0; i < all->mark_count; i++) {
-        element(out);
-        open_entry(out, all->marks[i].entry);
-        number_member(out, "boot", all->marks[i].boot);
+        json_element(out);
+        json_open_entry(out, all->marks[i].entry);
+        json_number(out, "boot", all->marks[i].boot);
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -156,44 +113,58 @@ static void marks(struct text *out, const struct reports *all)
 
 static void spent(struct text *out, const struct moment *moment)
 {
-    number_member(out, "exits", moment->exits);
-    number_member(out, "avoided", moment->avoided);
-    number_member(out, "tsc_vmm", moment->tsc_vmm);
-    number_member(out, "tsc_guest", moment->tsc_guest);
+    json_number(out, "exits", moment->exits);
+    json_number(out, "avoided", moment->avoided);
+    json_number(out, "tsc_vmm", moment->tsc_vmm);
+    json_number(out, "tsc_guest", moment->tsc_guest);
 }
 
-static void phase_list(struct text *out, const struct phases *all)
+/* What a row got in a phase or interval, if anything. */
+static void spent_row(struct text *out, const struct view *view, const struct row *row)
 {
-    open_array(out, "phases");
-    for (u32 i = 0; i < all->count; i++) {
-        element(out);
-        text_add(out, "{");
-        string_member(out, "name", all->phases[i].name);
-        number_member(out, "line", all->phases[i].line);
-        bool_member(out, "after_reset", all->phases[i].after_reset);
-        spent(out, &all->phases[i].spent);
-        text_add(out, "}");
-    }
+    if (!view_has(view, row->name) || (!row->count && !row->avoided))
+        return;
+    text_add(out, out->data[out->used - 1] == '[' ? "{" : ",{");
+    json_string(out, "name", row->name);
+    json_number(out, "count", row->count);
+    if (row->timed)
+        json_number(out, "sum", row->sum);
+    json_number(out, "avoided", row->avoided);
+    json_number(out, "hits", row->hits);
+    text_add(out, "}");
+}
+
+static void phase_rows(struct text *out, const struct view *view, const struct phase *phase)
+{
+    json_name(out, "rows");
+    text_add(out, "[");
+    for (u32 i = 0; i < phase->row_count; i++)
+        spent_row(out, view, &phase->rows[i]);
     text_add(out, "]");
 }
 
 static void interval_rows(struct text *out, const struct view *view, const struct interval *interval)
 {
-    bool first = true;
-    member(out, "rows");
+    json_name(out, "rows");
     text_add(out, "[");
     for (u32 i = 0; i < interval->report->row_count; i++) {
         struct row row = interval_row(interval, &interval->report->rows[i]);
-        if (!view_has(view, row.name) || (!row.count && !row.avoided))
-            continue;
-        text_add(out, first ? "{" : ",{");
-        first = false;
-        string_member(out, "name", row.name);
-        number_member(out, "count", row.count);
-        if (row.timed)
-            number_member(out, "sum", row.sum);
-        number_member(out, "avoided", row.avoided);
-        number_member(out, "hits", row.hits);
+        spent_row(out, view, &row);
+    }
+    text_add(out, "]");
+}
+
+static void phase_list(struct text *out, const struct view *view, const struct phases *all)
+{
+    json_open_list(out, "phases");
+    for (u32 i = 0; i < all->count; i++) {
+        json_element(out);
+        text_add(out, "{");
+        json_string(out, "name", all->phases[i].name);
+        json_number(out, "line", all->phases[i].line);
+        json_bool(out, "after_reset", all->phases[i].after_reset);
+        spent(out, &all->phases[i].spent);
+        phase_rows(out, view, &all->phases[i]);
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -201,14 +172,14 @@ static void interval_rows(struct text *out, const struct view *view, const struc
 
 static void interval_list(struct text *out, const struct view *view, const struct phases *all)
 {
-    open_array(out, "intervals");
+    json_open_list(out, "intervals");
     for (u32 i = 0; i < all->interval_count; i++) {
         const struct interval *interval = &all->intervals[i];
-        element(out);
+        json_element(out);
         text_add(out, "{");
-        string_member(out, "name", interval->name);
-        number_member(out, "report", interval->report->number);
-        number_member(out, "after_report", interval->before ? interval->before->number : 0);
+        json_string(out, "name", interval->name);
+        json_number(out, "report", interval->report->number);
+        json_number(out, "after_report", interval->before ? interval->before->number : 0);
         spent(out, &interval->spent);
         interval_rows(out, view, interval);
         text_add(out, "}");
@@ -218,29 +189,16 @@ static void interval_list(struct text *out, const struct view *view, const struc
 
 static void report_list(struct text *out, const struct reports *all)
 {
-    open_array(out, "reports");
+    json_open_list(out, "reports");
     for (u32 i = 0; i < all->count; i++) {
         const struct report *report = &all->reports[i];
-        element(out);
+        json_element(out);
         text_add(out, "{");
-        number_member(out, "number", report->number);
-        number_member(out, "boot", report->boot);
-        number_member(out, "first_line", report->first_line);
-        number_member(out, "last_line", report->last_line);
-        string_member(out, "incomplete", report->incomplete ? report->incomplete : "");
-        text_add(out, "}");
-    }
-    text_add(out, "]");
-}
-
-static void problems(struct text *out, const struct log *log)
-{
-    open_array(out, "problems");
-    for (u32 i = 0; i < log->problem_count; i++) {
-        element(out);
-        text_add(out, "{");
-        number_member(out, "line", log->problems[i].line);
-        string_member(out, "text", log->problems[i].text);
+        json_number(out, "number", report->number);
+        json_number(out, "boot", report->boot);
+        json_number(out, "first_line", report->first_line);
+        json_number(out, "last_line", report->last_line);
+        json_string(out, "incomplete", report->incomplete ? report->incomplete : "");
         text_add(out, "}");
     }
     text_add(out, "]");
@@ -253,23 +211,24 @@ void json_document(struct text *out, const struct view *view)
 
     phases_read(&phases, view);
     text_add(out, "{");
-    string_member(out, "file", view->all->log->name);
-    number_member(out, "report", report->number);
-    string_member(out, "incomplete", report->incomplete ? report->incomplete : "");
+    json_string(out, "file", view->all->log->name);
+    json_number(out, "report", report->number);
+    json_string(out, "incomplete", report->incomplete ? report->incomplete : "");
     report_list(out, view->all);
-    entry_member(out, "boot", report->boot_entry);
-    entry_member(out, "summary", report->summary);
+    json_entry(out, "boot", report->boot_entry);
+    json_entry(out, "summary", report->summary);
     rows(out, view, true);
     rows(out, view, false);
-    entry_member(out, "cache", report->cache);
+    details(out, view);
+    json_entry(out, "cache", report->cache);
     sites(out, view);
     entries(out, "refused", report->refused, report->refused_count);
-    entry_member(out, "counts", report->counts);
+    json_entry(out, "counts", report->counts);
     marks(out, view->all);
-    phase_list(out, &phases);
+    phase_list(out, view, &phases);
     interval_list(out, view, &phases);
-    entry_member(out, "end", report->end);
-    problems(out, view->all->log);
+    json_entry(out, "end", report->end);
+    json_problems(out, view->all->log);
     text_add(out, "}\n");
     phases_free(&phases);
 }

@@ -38,7 +38,7 @@ def build(out, must, workloads):
     os.makedirs(f"{tree}/bench")
     must(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
           "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-pie", "-no-pie", "-s",
-          "-Wl,--build-id=none", "-o", f"{tree}/bench/mark", "test/linux/mark.c"])
+          "-I.", "-Wl,--build-id=none", "-o", f"{tree}/bench/mark", "test/linux/mark.c"])
     shutil.copy("test/linux/phases", f"{tree}/bench/phases")
     must(["sh", "-c", f"cd {tree} && find bench | LC_ALL=C sort | cpio -o -H newc --quiet --owner=0:0 --reproducible | "
           "gzip -9n >../more.gz"])

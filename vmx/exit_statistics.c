@@ -16,7 +16,7 @@ void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
     s->started = tsc;
     s->accounted = tsc;
     s->timed = timed;
-    if (timed)
+    if (timed && !s->guest.bucket) /* a reset leaves it its buckets */
         statistics_spread(s, &s->guest);
     s->key = row_key(ROW_EXEUNT);
     statistics_resolve(s);
@@ -53,6 +53,8 @@ static void take_detail(struct exit_statistics *s, struct detail *at, u64 key)
 struct account *statistics_account(struct exit_statistics *s, u64 key)
 {
     u32 slot = detail_slot(key), row = key_row(key);
+    if (s->timed && !s->rows[row].bucket) /* vmx/entry.S adds to it without a look */
+        statistics_spread(s, &s->rows[row]);
     for (u32 i = 0; i < DETAIL_PROBES; i++) {
         struct detail *at = &s->detail[(slot + i) % DETAILS];
         if (!at->key && s->in_row[row] < DETAILS_MAX_OF_ROW)

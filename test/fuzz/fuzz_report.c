@@ -32,13 +32,21 @@ static u32 times(const char *text, const char *what)
     return count;
 }
 
-static void check_document(const struct text *out)
+static void check_page(struct text *out)
+{
+    check_controls(out);
+    must(times(out->data, "<script") == 1 && !times(out->data, "<img"));
+    text_free(out);
+}
+
+static void check_document(struct text *out)
 {
     struct arena arena = {0};
     struct json_end end;
     const struct json_value *document = json_read(&arena, out->data, out->used, &end);
     must(document ? end.at + 1 == out->used : !strcmp(end.what, "too many brackets"));
     arena_free(&arena);
+    text_free(out);
 }
 
 /* The weights of the lines, all rows together. */
@@ -59,23 +67,51 @@ static void check_stacks(const struct text *out, const struct view *view)
     must(view->report->incomplete || weights == rows);
 }
 
+static void check_diff(const struct view *before, const struct view *after, const struct terminal *terminal)
+{
+    struct text out = {0};
+    diff_write(&out, before, after, terminal);
+    check_controls(&out);
+    text_free(&out);
+    diff_html(&out, before, after);
+    check_page(&out);
+    diff_json(&out, before, after);
+    check_document(&out);
+    diff_csv(&out, before, after);
+    text_free(&out);
+}
+
+static void check_delays(const struct view *one, const struct view *other, const struct terminal *terminal)
+{
+    const struct view *views[] = {one, other};
+    struct delays delays;
+    struct text out = {0}, wrong = {0};
+    if (delays_read(&delays, views, 2, &wrong)) {
+        delays_write(&out, &delays, terminal);
+        check_controls(&out);
+        text_free(&out);
+        delays_json(&out, &delays);
+        check_document(&out);
+    }
+    delays_free(&delays);
+    text_free(&wrong);
+}
+
 static void check_view(const struct view *view, u8 choice)
 {
     struct terminal terminal = {.width = choice & 0x7f, .sort = choice & 1 ? "avg" : NULL};
     struct text out = {0};
+    struct view first = *view;
+    first.report = &view->all->reports[0];
     terminal_write(&out, view, &terminal);
     check_controls(&out);
     text_free(&out);
-    diff_write(&out, view, view, &terminal);
-    check_controls(&out);
-    text_free(&out);
+    check_diff(&first, view, &terminal);
+    check_delays(&first, view, &terminal);
     html_write(&out, view);
-    check_controls(&out);
-    must(times(out.data, "<script") == 1 && !times(out.data, "<img"));
-    text_free(&out);
+    check_page(&out);
     json_document(&out, view);
     check_document(&out);
-    text_free(&out);
     csv_write(&out, view);
     text_free(&out);
     if (!view->filter) {

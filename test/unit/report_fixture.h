@@ -76,5 +76,12 @@ static inline void read_stored(struct reading *r, const char *name)
 #define COUNTS J "{\"type\":\"counts\",\"mtrr_rebuilds\":4}\n"
 #define END J "{\"type\":\"end\",\"cause\":\"acpi-s5\"}\n"
 #define REPORT SUMMARY ROWS CACHE SITE("4", "0x1000") COUNTS
+#define DETAIL(row, where, name, count, sum)                                                                           \
+    J "{\"type\":\"detail\",\"row\":\"" row "\",\"where\":\"" where "\",\"name\":\"" name                              \
+      "\",\"size\":1,\"count\":" count ",\"sum\":" sum "}\n"
+#define DETAILS DETAIL("IO_IN", "0x3fd", "COM1", "7", "200") DETAIL("IO_IN", "", "several ports", "3", "50")
+#define PHASE_ROW(mark, name, count, sum)                                                                              \
+    J "{\"type\":\"phase_row\",\"mark\":" mark ",\"name\":\"" name "\",\"count\":" count ",\"sum\":" sum               \
+      ",\"avoided\":0,\"hits\":0}\n"
 
 #endif

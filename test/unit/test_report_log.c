@@ -284,6 +284,91 @@ static void marks_make_phases(void **state)
 }
 
 /* Between reports there are rows and sites as well; an interval has the name of the phase that fills it. */
+#define NUMBERED(number, name, exits, vmm, guest)                                                                      \
+    J "{\"type\":\"mark\",\"number\":" number ",\"name\":\"" name "\",\"exits\":" exits                                \
+      ",\"avoided\":0,\"tsc_vmm\":" vmm ",\"tsc_guest\":" guest "}\n"
+#define FIRST                                                                                                          \
+    NUMBERED("1", "one", "5", "100", "300")                                                                            \
+    PHASE_ROW("1", "IO_IN", "4", "70") PHASE_ROW("1", "CPUID", "1", "30") PHASE_ROW("1", "TIMEINGUEST", "5", "300")
+
+static void check_phase_row(const struct phase *phase, const char *name, u64 count, u64 sum)
+{
+    const struct row *row = phase_row(phase, name);
+    assert_non_null(row);
+    assert_int_equal(row->count, count);
+    assert_int_equal(row->sum, sum);
+}
+
+/* Each phase has the rows behind the mark that ends it; the last one what is left of the report's. */
+static void phases_have_rows(void **state)
+{
+    struct reading r;
+    struct phases all;
+    read_text(&r, REPORT FIRST NUMBERED("2", "two", "5", "100", "400") PHASE_ROW("2", "TIMEINGUEST", "0", "100"));
+    assert_int_equal(r.log.problem_count, 0);
+    phases_read(&all, &r.view);
+    assert_int_equal(all.count, 3);
+    check_phase_row(&all.phases[0], "IO_IN", 4, 70);
+    check_phase_row(&all.phases[0], "TIMEINGUEST", 5, 300);
+    assert_int_equal(all.phases[1].row_count, 1);
+    check_phase_row(&all.phases[2], "IO_IN", 6, 180);
+    check_phase_row(&all.phases[2], "CPUID", 1, 20);
+    check_phase_row(&all.phases[2], "TIMEINGUEST", 7, 300);
+    phases_free(&all);
+    done(&r);
+}
+
+/* A phase whose rows are not all there has none, and the last one is then unknown too. */
+static void rows_of_phases_that_do_not_add_up(void **state)
+{
+    static const char *const logs[] = {
+        REPORT NUMBERED("1", "one", "5", "100", "300") PHASE_ROW("1", "IO_IN", "4", "70"), /* lost */
+        REPORT NUMBERED("1", "one", "5", "100", "300"),                                    /* an old log */
+        REPORT NUMBERED("1", "one", "5", "100", "300") PHASE_ROW("1", "IO_IN", "5", "70")
+            PHASE_ROW("1", "TIMEINGUEST", "5", "331"), /* wrong */
+        REPORT NUMBERED("1", "one", "5", "100", "300") PHASE_ROW("1", "HLT", "5", "100")
+            PHASE_ROW("1", "TIMEINGUEST", "5", "300"), /* adds up, but the report has no such row */
+    };
+    for (size_t i = 0; i < sizeof(logs) / sizeof(*logs); i++) {
+        struct reading r;
+        struct phases all;
+        read_text(&r, logs[i]);
+        phases_read(&all, &r.view);
+        assert_int_equal(all.count, 2);
+        assert_int_equal(all.phases[0].row_count, i == 3 ? 2 : 0);
+        assert_int_equal(all.phases[1].row_count, 0);
+        phases_free(&all);
+        done(&r);
+    }
+}
+
+static void rows_of_phases_stand_behind_their_mark(void **state)
+{
+    struct reading r;
+    read_text(&r, REPORT PHASE_ROW("1", "IO_IN", "4", "70") NUMBERED("1", "one", "5", "100", "300")
+                      PHASE_ROW("2", "IO_IN", "4", "70"));
+    assert_int_equal(r.log.problem_count, 2);
+    check_problem(&r, 0, 8, "a row of the phase that mark 1 ends, not behind that mark");
+    check_problem(&r, 1, 10, "a row of the phase that mark 2 ends, not behind that mark");
+    done(&r);
+}
+
+static void details_add_up(void **state)
+{
+    struct reading r;
+    read_text(&r, SUMMARY ROWS DETAILS CACHE COUNTS);
+    assert_null(r.view.report->incomplete);
+    assert_int_equal(r.view.report->detail_count, 2);
+    assert_true(r.view.report->details[0].has_where);
+    assert_int_equal(r.view.report->details[0].where, 0x3fd);
+    assert_false(r.view.report->details[1].has_where);
+    done(&r);
+    check_incomplete(SUMMARY ROWS DETAIL("IO_IN", "0x3fd", "COM1", "9", "250") CACHE COUNTS,
+                     "its details do not add up");
+    check_incomplete(SUMMARY ROWS DETAIL("IO_IN", "0x3fd", "COM1", "10", "249") CACHE COUNTS,
+                     "its details do not add up");
+}
+
 static void reports_make_intervals(void **state)
 {
     struct reading r;
@@ -345,14 +430,26 @@ static void a_smaller_row_is_a_reset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_that_is_read),         cmocka_unit_test(json_that_is_damaged),
-        cmocka_unit_test(numbers_are_whole_and_fit), cmocka_unit_test(a_whole_report),
-        cmocka_unit_test(lines_among_the_guests),    cmocka_unit_test(two_objects_on_a_line),
-        cmocka_unit_test(damage_is_named),           cmocka_unit_test(every_cut_of_a_report_is_survived),
-        cmocka_unit_test(incomplete_reports),        cmocka_unit_test(the_last_complete_one_is_chosen),
-        cmocka_unit_test(boots_are_kept_apart),      cmocka_unit_test(filters),
-        cmocka_unit_test(marks_make_phases),         cmocka_unit_test(reports_make_intervals),
-        cmocka_unit_test(a_reset_begins_anew),       cmocka_unit_test(a_smaller_row_is_a_reset),
+        cmocka_unit_test(json_that_is_read),
+        cmocka_unit_test(json_that_is_damaged),
+        cmocka_unit_test(numbers_are_whole_and_fit),
+        cmocka_unit_test(a_whole_report),
+        cmocka_unit_test(lines_among_the_guests),
+        cmocka_unit_test(two_objects_on_a_line),
+        cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(every_cut_of_a_report_is_survived),
+        cmocka_unit_test(incomplete_reports),
+        cmocka_unit_test(the_last_complete_one_is_chosen),
+        cmocka_unit_test(boots_are_kept_apart),
+        cmocka_unit_test(filters),
+        cmocka_unit_test(phases_have_rows),
+        cmocka_unit_test(rows_of_phases_that_do_not_add_up),
+        cmocka_unit_test(rows_of_phases_stand_behind_their_mark),
+        cmocka_unit_test(details_add_up),
+        cmocka_unit_test(marks_make_phases),
+        cmocka_unit_test(reports_make_intervals),
+        cmocka_unit_test(a_reset_begins_anew),
+        cmocka_unit_test(a_smaller_row_is_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

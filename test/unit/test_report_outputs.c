@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "host/advice.h"
+#include "host/difference.h"
 #include "host/disassembly.h"
 #include "host/names.h"
 #include "host/options.h"
@@ -84,6 +85,12 @@ static void stored_difference(void **state)
     diff_write(&out, &before.view, &after.view, &plain);
     check_stored("linux-quiet.diff", &out);
     text_free(&out);
+    diff_csv(&out, &before.view, &after.view);
+    check_stored("linux-quiet.csv", &out);
+    text_free(&out);
+    diff_json(&out, &before.view, &after.view);
+    check_stored("linux-quiet.json", &out);
+    text_free(&out);
     done(&before);
     done(&after);
 }
@@ -146,6 +153,67 @@ static void rows_are_sorted_chosen_and_cut(void **state)
     done(&r);
     assert_true(terminal_can_sort("stddev"));
     assert_false(terminal_can_sort("colour"));
+}
+
+#define SPREAD                                                                                                         \
+    J "{\"type\":\"exit\",\"name\":\"IO_IN\",\"count\":10,\"min\":5,\"max\":100,\"sum\":250,\"avg\":25.0000,"          \
+      "\"stddev\":1.5000,\"pct\":25.00,\"p50\":17,\"p90\":81,\"p99\":99,\"avoided\":3,\"hits\":9}\n"
+
+/* What only newer logs say has its place, and takes none in the output of older ones. */
+static void percentiles_details_and_rows_of_phases(void **state)
+{
+    static const char log[] = SUMMARY SPREAD J
+        "{\"type\":\"exit\",\"name\":\"CPUID\",\"count\":2,\"min\":20,\"max\":30,\"sum\":50}\n" J
+        "{\"type\":\"time\",\"name\":\"TIMEINGUEST\",\"count\":12,\"min\":1,\"max\":99,\"sum\":700}\n" DETAILS CACHE
+            COUNTS J
+        "{\"type\":\"mark\",\"number\":1,\"name\":\"disk\",\"exits\":4,\"tsc_vmm\":70,\"tsc_guest\":30}\n" PHASE_ROW(
+            "1", "IO_IN", "4", "70") PHASE_ROW("1", "TIMEINGUEST", "4", "30");
+    struct reading r;
+    struct text out = {0};
+    read_text(&r, log);
+    assert_null(r.view.report->incomplete);
+    assert_int_equal(r.log.problem_count, 0);
+    const char *text = show(&out, &r, "p90", NULL, 0);
+    assert_non_null(strstr(text, "min  p50  p90  p99  max"));
+    assert_non_null(strstr(text, "5   17   81   99  100"));
+    assert_non_null(strstr(text, "  IO_IN  3fd    COM1 line status      1      7      70.00    200    28\n"));
+    assert_non_null(strstr(text, "  IO_IN  -      several ports         1      3      30.00     50    16\n"));
+    assert_non_null(strstr(text, "Exits of each phase by type\n  phase  IO_IN  CPUID\n  start      4      0\n"
+                                 "  disk       6      2\n"));
+    assert_non_null(strstr(text, "Ticks of these exits\n  phase  IO_IN  CPUID\n  start     70      0\n"));
+    text = show(&out, &r, NULL, NULL, 1);
+    assert_non_null(strstr(text, "COM1 line status"));
+    assert_null(strstr(text, "several ports"));
+    text = show(&out, &r, NULL, "CPUID", 0);
+    assert_null(strstr(text, "Ports, registers"));
+    text_free(&out);
+    csv_write(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "\r\ndetail,1,where,0x3fd\r\n"));
+    assert_non_null(strstr(text, "\r\ndetail,2,place,several ports\r\n"));
+    assert_non_null(strstr(text, "\r\nphase_row,1 IO_IN,sum,70\r\n"));
+    assert_non_null(strstr(text, "\r\nphase_row,2 CPUID,count,2\r\n"));
+    text_free(&out);
+    json_document(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "\"place\":\"COM1 line status\"}"));
+    assert_non_null(strstr(text, "\"rows\":[{\"name\":\"IO_IN\",\"count\":4,\"sum\":70,\"avoided\":0,\"hits\":0}"));
+    text_free(&out);
+    html_write(&out, &r.view);
+    text = text_string(&out);
+    assert_non_null(strstr(text, "<th scope=col class=n>p99"));
+    assert_non_null(strstr(text, "<line class=most"));
+    assert_non_null(strstr(text, "3fd COM1 line status, 1 byte"));
+    assert_non_null(strstr(text, "Ticks in exits, by type"));
+    text_free(&out);
+    done(&r);
+    read_text(&r, REPORT);
+    html_write(&out, &r.view);
+    assert_null(strstr(text_string(&out), "p99"));
+    assert_null(strstr(text_string(&out), "<line class=most"));
+    assert_null(strstr(text_string(&out), "id=details"));
+    text_free(&out);
+    done(&r);
 }
 
 static void percents_are_rounded(void **state)
@@ -219,6 +287,25 @@ static void stacks_share_by_exits(void **state)
     done(&r);
 }
 
+#define TIMED_SITE(count, sum, rip)                                                                                    \
+    J "{\"type\":\"site\",\"count\":" count ",\"sum\":" sum ",\"rip\":\"" rip                                          \
+      "\",\"exit\":\"IO_IN\",\"where\":\"0x60\",\"bits\":32,\"bytes\":\"e460\",\"translated\":true}\n"
+
+/* Ticks that the log has are taken as they are; what they leave is shared by exits. */
+static void stacks_have_the_ticks_of_sites(void **state)
+{
+    struct reading r;
+    struct text out = {0};
+    read_text(&r, SUMMARY ROWS CACHE SITE("4", "0x1000") TIMED_SITE("3", "200", "0x2000") COUNTS);
+    assert_true(sites_by_time(r.view.report));
+    collapsed_write(&out, &r.view);
+    assert_string_equal(text_string(&out), "start;IO_IN;0x2000 60 keyboard controller data 200\n"
+                                           "start;IO_IN;0x1000 60 keyboard controller data 50\n"
+                                           "start;CPUID;(other) 50\n");
+    text_free(&out);
+    done(&r);
+}
+
 #define UNTIMED                                                                                                        \
     J "{\"type\":\"summary\",\"exits\":3,\"avoided\":0,\"engine\":\"interp\",\"timing\":false}\n" J                    \
       "{\"type\":\"exit\",\"name\":\"CPUID\",\"count\":3,\"avoided\":0,\"hits\":0}\n" J                                \
@@ -258,7 +345,8 @@ static void check_code(const char *exit, u64 where, u64 bits, u64 exiting, u64 l
     read_text(&r, text_string(&text));
     disassemble(&d, &r.view.report->sites[0]);
     for (u32 i = 0; i < d.count; i++)
-        text_format(&seen, "%s%lx %s%s|", d.at[i].entry ? ">" : "", d.begin + d.at[i].offset, d.at[i].text,
+        text_format(&seen, "%s%s%lx %s%s|", d.at[i].elsewhere ? ":" : "", d.at[i].entry ? ">" : "", d.at[i].address,
+                    d.at[i].text,
                     d.at[i].exits == EXITS_YES     ? " !"
                     : d.at[i].exits == EXITS_MAYBE ? " ?"
                                                    : "");
@@ -309,6 +397,26 @@ static void where_rip_is(void **state)
                "100b in al, dx !|100c nop|100d sub ecx, 0xFFFFFFEC|>1010 in al, 0x61 !|1012 jnz 0x100B|");
     /* The other one has another port. */
     check_code("IO_IN", 0x61, 64, 2, 3, "e460e46175fa", "", "100e in al, 0x60 !|>1010 in al, 0x61 !|1012 jnz 0x100E|");
+}
+
+/* The path of a trace: a call, its function, back behind the call. The line says where each piece is, and what exits.
+ */
+static void code_in_several_places(void **state)
+{
+    static const char runs[] = ",\"behind\":0,\"exits\":[0,3],\"runs\":[[\"0x1010\",6],[\"0x2000\",3],[\"0x1016\",2]]";
+    check_code("IO_IN", 0, 64, 2, 5, "ece8ea0f0000e680c3ebf8", runs,
+               ">1010 in al, dx !|1011 call 0x2000|:2000 out 0x80, al|2002 ret !|:1016 jmp 0x1010|");
+    /* As far as the bytes go, and not across the end of a piece. */
+    check_code("IO_IN", 0, 64, 1, 9, "ece8ea0f", ",\"behind\":0,\"runs\":[[\"0x1010\",2],[\"0x2000\",70]]",
+               ">1010 in al, dx !|1011 (no instruction)|:2000 (no instruction)|6 more");
+    /* Not what docs/REPORT.md says: as if it were not there. */
+    static const char *const bad[] = {
+        "7", "[7]", "[[\"0x1\"]]", "[[1,2]]", "[[\"0x1\",0]]", "[[\"zz\",2]]", "[[\"0x1z\",2]]"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        char extra[64];
+        snprintf(extra, sizeof(extra), ",\"runs\":%s", bad[i]);
+        check_code("IO_IN", 0x60, 64, 1, 1, "e460", extra, ">1010 in al, 0x60 !|");
+    }
 }
 
 /* An instruction that the limit of 64 bytes cuts is left out. */
@@ -401,6 +509,13 @@ static void logs_do_not_get_out_of_the_text(void **state)
     check_no_controls(&out);
     assert_int_equal(times(text_string(&out), "\n"), 1);
     assert_int_equal(times(text_string(&out), ";"), 2);
+    text_free(&out);
+    diff_html(&out, &r.view, &r.view);
+    check_no_controls(&out);
+    assert_int_equal(times(text_string(&out), "<script>"), 1);
+    text_free(&out);
+    diff_json(&out, &r.view, &r.view);
+    check_no_controls(&out);
     text_free(&out);
     html_write(&out, &r.view);
     check_no_controls(&out);
@@ -526,6 +641,60 @@ static void pages_pair_and_columns_stay_together(void **state)
     done(&b);
 }
 
+#define MARK(name, exits, ticks)                                                                                       \
+    J "{\"type\":\"mark\",\"number\":0,\"name\":\"" name "\",\"exits\":" exits ",\"avoided\":0,\"tsc_vmm\":" ticks     \
+      ",\"tsc_guest\":" ticks "}\n"
+
+/* By their names, those of one name in their order; what only one has is not compared. */
+static void phases_pair_by_name(void **state)
+{
+    struct reading a, b;
+    struct difference d;
+    struct text out = {0};
+    read_text(&a, REPORT MARK("cpu", "1", "10") MARK("disk", "3", "30") MARK("cpu", "4", "40"));
+    read_text(&b, REPORT MARK("disk", "2", "20") MARK("cpu", "6", "60") MARK("more", "7", "70"));
+    difference_read(&d, &a.view, &b.view);
+    assert_int_equal(d.pair_count, 5);
+    static const struct {
+        const char *name;
+        u64 before, after;
+    } expected[] = {{"start", 1, 2}, {"disk", 1, 4}, {"cpu", 2, 1}, {"more", 0, 5}, {"cpu", 8, 0}};
+    for (u32 i = 0; i < 5; i++) {
+        struct figures figures[PHASE_FIGURES];
+        phase_figures(&d, &d.pairs[i], figures);
+        assert_string_equal(d.pairs[i].name, expected[i].name);
+        assert_int_equal(figures[0].has_before, i != 3);
+        assert_int_equal(figures[0].has_after, i != 4);
+        assert_int_equal(figures[0].before, expected[i].before);
+        assert_int_equal(figures[0].after, expected[i].after);
+    }
+    diff_csv(&out, &a.view, &b.view);
+    assert_non_null(strstr(text_string(&out), "\r\nphase,2,exits,1,4,4.000\r\n"));
+    assert_non_null(strstr(text_string(&out), "\r\nphase,4,name,,more,\r\nphase,4,exits,,5,\r\n"));
+    text_free(&out);
+    difference_free(&d);
+    done(&a);
+    done(&b);
+}
+
+/* Sites that the other report does not list have no number there, rows that never happened 0. */
+static void numbers_that_are_not_there_are_null(void **state)
+{
+    struct reading a, b;
+    struct text out = {0};
+    read_text(&a, UNTIMED);
+    read_text(&b, REPORT);
+    diff_json(&out, &a.view, &b.view);
+    const char *text = text_string(&out);
+    assert_non_null(strstr(text, "\"tsc_total\":{\"before\":null,\"after\":null,\"ratio\":null}"));
+    assert_non_null(strstr(text, "{\"name\":\"IO_IN\",\"count\":{\"before\":0,\"after\":10,\"ratio\":null}"));
+    assert_non_null(strstr(text, "{\"name\":\"CPUID\",\"count\":{\"before\":3,\"after\":2,\"ratio\":0.667}"));
+    assert_non_null(strstr(text, "\"rip\":\"0x1000\",\"count\":{\"before\":null,\"after\":4,\"ratio\":null}"));
+    text_free(&out);
+    done(&a);
+    done(&b);
+}
+
 static void reports_without_sites_or_times_compare(void **state)
 {
     struct reading a, b;
@@ -541,6 +710,81 @@ static void reports_without_sites_or_times_compare(void **state)
     text_free(&out);
     done(&a);
     done(&b);
+}
+
+/* ---- runs with different exit-delay= ---- */
+
+/* A run of `exits` exits and so many ticks; the phase "disk" has 4 of the exits, and the ticks beyond 1000. */
+static void read_run(struct reading *r, const char *options, u64 exits, u64 ticks)
+{
+    struct text text = {0};
+    text_format(&text,
+                J
+                "{\"type\":\"boot\",\"options\":\"%s\"}\n" J
+                "{\"type\":\"summary\",\"exits\":%lu,\"avoided\":0,\"tsc_total\":%lu,\"tsc_guest\":%lu,"
+                "\"tsc_vmm\":300,\"timing\":true}\n" J
+                "{\"type\":\"mark\",\"number\":1,\"name\":\"disk\",\"exits\":%lu,\"tsc_vmm\":100,\"tsc_guest\":900}\n",
+                options, exits, ticks, ticks - 300, exits - 4);
+    read_text(r, text_string(&text));
+    text_free(&text);
+}
+
+static void a_line_through_runs(void **state)
+{
+    struct reading runs[3];
+    const struct view *views[3];
+    struct delays d;
+    struct text wrong = {0}, out = {0};
+    read_run(&runs[0], "hypercall=user exit-delay=3000", 12, 6000 + 3000 * 6);
+    read_run(&runs[1], "hypercall=user", 12, 6000);
+    read_run(&runs[2], "exit-delay=1000 trap=pio", 12, 6000 + 1000 * 6);
+    for (u32 i = 0; i < 3; i++)
+        views[i] = &runs[i].view;
+    assert_true(delays_read(&d, views, 3, &wrong));
+    assert_int_equal(d.runs[0].delay, 0);
+    assert_int_equal(d.runs[2].delay, 3000);
+    assert_int_equal(d.line_count, 3); /* all, start, disk */
+    for (u32 i = 0; i < 3; i++) {
+        double felt = i == 1 ? 0 : 6;
+        assert_true(d.lines[i].felt > felt - 0.001 && d.lines[i].felt < felt + 0.001);
+        assert_true(d.lines[i].off < 0.001);
+    }
+    assert_true(delays_per_1000(&d.lines[0]) > 99.999 && delays_per_1000(&d.lines[0]) < 100.001);
+    assert_true(delays_cost(&d, &d.lines[0]) > 149.999 && delays_cost(&d, &d.lines[0]) < 150.001); /* 6 of 300 / 12 */
+    for (u32 width = 60; width <= 140; width += 10) {
+        delays_write(&out, &d, &(struct terminal){.width = width});
+        assert_true(widest_line(text_string(&out)) <= width);
+        assert_non_null(strstr(text_string(&out), "Of its exits, 12 in"));
+        text_free(&out);
+    }
+    delays_free(&d);
+    for (u32 i = 0; i < 3; i++)
+        done(&runs[i]);
+}
+
+static void check_not_compared(struct reading *a, struct reading *b, const char *why)
+{
+    const struct view *views[] = {&a->view, &b->view};
+    struct delays d;
+    struct text wrong = {0};
+    assert_false(delays_read(&d, views, 2, &wrong));
+    assert_string_equal(text_string(&wrong), why);
+    delays_free(&d);
+    text_free(&wrong);
+    done(b);
+}
+
+static void runs_that_say_nothing(void **state)
+{
+    struct reading run, other;
+    read_run(&run, "exit-delay=7", 12, 6000);
+    read_run(&other, "exit-delay=7", 12, 6000);
+    check_not_compared(&run, &other, "all of them have exit-delay=7");
+    read_text(&other, REPORT);
+    check_not_compared(&run, &other, "a.log: no `boot` line that says which exit-delay= it had");
+    read_text(&other, UNTIMED);
+    check_not_compared(&run, &other, "a.log: there are no times in it (timing=off)");
+    done(&run);
 }
 
 /* ---- docs/REPORTS.md ---- */
@@ -564,6 +808,26 @@ static void check_members(const struct text *page, const struct json_value *valu
     }
 }
 
+static void check_delay_members(const struct text *page, struct arena *arena)
+{
+    struct reading a, b;
+    struct delays d;
+    struct text wrong = {0}, out = {0};
+    struct json_end end;
+    const struct view *views[] = {&a.view, &b.view};
+    read_run(&a, "", 12, 6000);
+    read_run(&b, "exit-delay=7", 12, 6000);
+    assert_true(delays_read(&d, views, 2, &wrong));
+    delays_json(&out, &d);
+    const struct json_value *document = json_read(arena, out.data, out.used, &end);
+    assert_non_null(document);
+    check_members(page, document);
+    text_free(&out);
+    delays_free(&d);
+    done(&a);
+    done(&b);
+}
+
 static void the_page_in_docs_names_everything(void **state)
 {
     struct reading r;
@@ -579,8 +843,12 @@ static void the_page_in_docs_names_everything(void **state)
     read_stored(&r, "linux.log");
     json_document(&out, &r.view);
     check_members(&page, json_read(&arena, out.data, out.used, &end));
-    arena_free(&arena);
     text_free(&out);
+    diff_json(&out, &r.view, &r.view);
+    check_members(&page, json_read(&arena, out.data, out.used, &end));
+    text_free(&out);
+    check_delay_members(&page, &arena);
+    arena_free(&arena);
     text_free(&page);
     done(&r);
 }
@@ -611,8 +879,16 @@ static void options_of_the_program(void **state)
     check_options("er --help", NULL);
     check_options("er", "one file is needed");
     check_options("er a b", "one file is needed");
+    check_options("er --json --diff a b", NULL);
+    check_options("er --diff --html out.html a b", NULL);
     check_options("er --diff a", "--diff needs two files");
-    check_options("er a b c", "c: too many files");
+    check_options("er --diff --collapsed a b", "--collapsed: not with --diff");
+    check_options("er a b c", "one file is needed");
+    check_options("er 1 2 3 4 5 6 7 8 9", "9: too many files");
+    check_options("er --exit-delay a b c", NULL);
+    check_options("er --json --exit-delay a b", NULL);
+    check_options("er --exit-delay a", "--exit-delay needs two files or more");
+    check_options("er --exit-delay --csv a b", "--csv: not with --exit-delay");
     check_options("er --top", "--top needs a value");
     check_options("er --top 0 a", "--top 0: not a value for it");
     check_options("er --top 1x a", "--top 1x: not a value for it");
@@ -628,13 +904,16 @@ int main(int count, char **words)
         cmocka_unit_test(stored_difference),
         cmocka_unit_test(tables_fit_their_width),
         cmocka_unit_test(rows_are_sorted_chosen_and_cut),
+        cmocka_unit_test(percentiles_details_and_rows_of_phases),
         cmocka_unit_test(percents_are_rounded),
         cmocka_unit_test(stacks_add_up),
         cmocka_unit_test(stacks_share_by_exits),
+        cmocka_unit_test(stacks_have_the_ticks_of_sites),
         cmocka_unit_test(without_times_exits_are_weights),
         cmocka_unit_test(code_of_all_sizes),
         cmocka_unit_test(which_instructions_exit),
         cmocka_unit_test(where_rip_is),
+        cmocka_unit_test(code_in_several_places),
         cmocka_unit_test(code_beyond_the_line),
         cmocka_unit_test(names_of_places),
         cmocka_unit_test(logs_do_not_get_out_of_the_text),
@@ -643,7 +922,11 @@ int main(int count, char **words)
         cmocka_unit_test(cells_are_quoted),
         cmocka_unit_test(sites_pair_across_boots),
         cmocka_unit_test(pages_pair_and_columns_stay_together),
+        cmocka_unit_test(phases_pair_by_name),
+        cmocka_unit_test(numbers_that_are_not_there_are_null),
         cmocka_unit_test(reports_without_sites_or_times_compare),
+        cmocka_unit_test(a_line_through_runs),
+        cmocka_unit_test(runs_that_say_nothing),
         cmocka_unit_test(the_page_in_docs_names_everything),
         cmocka_unit_test(options_of_the_program),
     };
