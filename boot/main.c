@@ -23,9 +23,13 @@ extern const u64 boot_started; /* start.S: the TSC at GRUB's hand-over */
 /* Called by start.S. Physical addresses: of the Multiboot2 information, and of the image. */
 _Noreturn void boot_main(u64 information, u64 load_address);
 
-/* GRUB's structure is copied, so that the guest may be linked where it lies. */
+/*
+ * GRUB's structure is copied, so that the guest may be linked where it lies: to where translated code will be, when
+ * nobody looks at it any more.
+ */
 #define INFORMATION_MAX (64 * KIB)
-static char information_copy[INFORMATION_MAX] __attribute__((aligned(8)));
+#define information_copy translated_code
+_Static_assert(INFORMATION_MAX <= TC_CODE, "room for it");
 
 static struct boot boot;
 static struct cpu bootstrap_cpu;
