@@ -6,8 +6,8 @@
 #include "vmx/printer.h"
 
 /* So many of a row, and of all rows, are printed; the others of a row in one line, so that its lines add up. */
-#define DETAILS_OF_ROW 12
-#define DETAILS_PRINTED 48
+#define DETAILS_OF_ROW 8
+#define DETAILS_PRINTED 64
 
 struct details {
     const struct exit_statistics *statistics; /* settled */
