@@ -72,13 +72,13 @@ struct translation {
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
-    u32 walk_index;             /* see `entry` */
-    u32 epoch;                  /* the owner's: of an answer, which stands for no code */
-    u32 uses_rsp;               /* v->gpr[RSP] must be there before it runs */
-    u32 generation;             /* as in at[0] */
-    struct code_page *held;     /* the same */
-    struct tc_word *word;       /* the further pages: their walks and generations */
+    u32 uses_to_compare;    /* counts down from TC_COMPARE_AGAIN */
+    u32 walk_index;         /* see `entry` */
+    u32 epoch;              /* the owner's: of an answer, which stands for no code */
+    u32 uses_rsp;           /* v->gpr[RSP] must be there before it runs */
+    u32 generation;         /* as in at[0] */
+    struct code_page *held; /* the same */
+    struct tc_word *word;   /* the further pages: their walks and generations */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
      * TC_NO_WALK: not so, or more is to be checked.
@@ -87,13 +87,13 @@ struct translation {
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
 
     /* What only slow ways and reports need */
-    u64 rip_offset;                  /* `rip` less the base of CS */
-    u32 cs_limit;                    /* outside 64-bit code */
-    bool ports_free;                 /* it has ports beside what exits, whose permission nobody asks for */
-    u8 kind;                         /* of the exit: below TC_KINDS, for whoever counts */
-    u16 count, exiting;              /* of the cluster: emul/cluster.h */
+    u64 rip_offset;     /* `rip` less the base of CS */
+    u32 cs_limit;       /* outside 64-bit code */
+    bool ports_free;    /* it has ports beside what exits, whose permission nobody asks for */
+    u8 kind;            /* of the exit: below TC_KINDS, for whoever counts */
+    u16 count, exiting; /* of the cluster: emul/cluster.h */
     u8 why, stopper;
-    u8 code_size;                    /* enum code_size */
+    u8 code_size; /* enum code_size */
     u8 pages;
     bool traced;  /* formed from a path: emul/trace.h */
     bool watched; /* its owner waits for the guest to leave its path */
