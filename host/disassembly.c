@@ -246,8 +246,11 @@ static void place(struct disassembly *d, const struct site *site, const struct d
     }
 }
 
-static int index_of_address(const struct disassembly *d, u64 address)
+/* A trace may have several copies of an instruction: behind a jump that it follows stands the one that is meant. */
+static int index_of_address(const struct disassembly *d, u32 jump, u64 address)
 {
+    if (jump + 1 < d->count && d->at[jump + 1].address == address)
+        return (int)jump + 1;
     for (u32 i = 0; i < d->count; i++)
         if (d->at[i].address == address)
             return (int)i;
@@ -334,7 +337,7 @@ void disassemble(struct disassembly *d, const struct site *site)
     if (!read_exits(d, site))
         guess_exits(d, site, decoded);
     for (u32 i = 0; i < d->count; i++) {
-        d->at[i].target = d->at[i].jumps ? index_of_address(d, d->at[i].address + (u64)decoded[i].target) : -1;
+        d->at[i].target = d->at[i].jumps ? index_of_address(d, i, d->at[i].address + (u64)decoded[i].target) : -1;
         format_text(&d->at[i], &decoded[i], d);
     }
     d->missing = site->length > d->count && site->length <= 4096 ? (u32)(site->length - d->count) : 0;
