@@ -99,7 +99,7 @@ void console_write(const char *text, size_t length);
 
 /*
  * A report while the guest runs (SPEC 8.5): between console_hold() and console_release() text is put aside instead of
- * sent, so that a snapshot takes no time. Then console_send_held() sends one line at each call: 7 to 35 ms of a 115200
+ * sent, so that a snapshot takes no time. Then console_send_held() sends one line at each call: 5 to 65 ms of a 115200
  * baud line, never a second. Text that is written directly lets what is held go first. Outside of a group only.
  */
 void console_hold(void);
