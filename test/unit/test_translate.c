@@ -455,7 +455,7 @@ static u32 draw_life(void)
     return draw(4) ? 100 : 600;
 }
 
-/* Figures are about half of what the poorest of ten seeds had. */
+/* Figures are about half of what the poorest of many seeds had. */
 static void random_clusters(void **state)
 {
     draw_from(1);
@@ -468,15 +468,15 @@ static void random_clusters(void **state)
                 fail_msg("%s\n%s", cluster_trouble, cluster_states);
         cluster_finish();
     }
-    assert_true(cluster_seen.left[LEFT_END] > 4500 && cluster_seen.left[LEFT_DIRTY] > 10000);
-    assert_true(cluster_seen.left[LEFT_CARE] > 200 && cluster_seen.events > 40);
-    assert_true(cluster_seen.quick > 2500 && cluster_seen.uncounted * 100 < cluster_seen.runs);
-    assert_true(cluster_seen.lost_to_ring > 250 && cluster_seen.lost_to_table > 50 && cluster_seen.stale > 1);
+    assert_true(cluster_seen.left[LEFT_END] > 3000 && cluster_seen.left[LEFT_DIRTY] > 6000);
+    assert_true(cluster_seen.left[LEFT_CARE] > 150 && cluster_seen.events > 35);
+    assert_true(cluster_seen.quick > 2000 && cluster_seen.uncounted * 100 < cluster_seen.runs);
+    assert_true(cluster_seen.lost_to_ring > 250 && cluster_seen.lost_to_table > 40 && cluster_seen.stale > 1);
     assert_true(cluster_seen.paging[PAGING_32] > 30 && cluster_seen.paging[PAGING_PAE] > 25);
-    assert_true(cluster_seen.bus > 2500);
-    assert_true(cluster_seen.traced > 400 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
-    assert_true(cluster_seen.sides > 200 && cluster_seen.roaming > 90 && cluster_seen.recorded > 80000);
-    assert_true(cluster_seen.calls > 100000 && cluster_seen.returns > 100000 && cluster_seen.computed > 45000);
+    assert_true(cluster_seen.bus > 1000);
+    assert_true(cluster_seen.traced > 250 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
+    assert_true(cluster_seen.sides > 200 && cluster_seen.roaming > 35 && cluster_seen.recorded > 80000);
+    assert_true(cluster_seen.calls > 60000 && cluster_seen.returns > 60000 && cluster_seen.computed > 25000);
 }
 
 int main(void)
