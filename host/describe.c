@@ -54,10 +54,10 @@ static bool is_port(const char *row)
     return !strcmp(row, "IO_IN") || !strcmp(row, "IO_OUT");
 }
 
-/* Code that is translated for several ports has 0 in its line, which is also a port, though one that hardly exits. */
+/* Code that reaches several ports has 0 in its line, which is also a port, though one that hardly exits. */
 bool site_has_where(const struct site *site)
 {
-    return !is_port(site->exit) || site->where || !site->translated;
+    return !is_port(site->exit) || site->where;
 }
 
 void site_place(struct text *text, const struct site *site)

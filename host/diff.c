@@ -87,7 +87,10 @@ static void site_row(struct columns *table, const struct site_pair *pair)
     struct text place = {0};
     site_figures(pair, figures);
     site_place(&place, site);
-    columns_cell(table, "%s %lx%s%s", site->exit, site->where, place.used ? " " : "", text_string(&place));
+    if (site_has_where(site))
+        columns_cell(table, "%s %lx%s%s", site->exit, site->where, place.used ? " " : "", text_string(&place));
+    else
+        columns_cell(table, "%s %s", site->exit, text_string(&place));
     columns_cell(table, "%lx", site->rip);
     figure_cells(table, figures, SITE_FIGURES);
     text_free(&place);
