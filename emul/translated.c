@@ -196,7 +196,8 @@ void translated_perform(struct vcpu *v)
     u64 interrupts = v->rflags & RFLAGS_IF;
     enum emul_status status = emul_perform(v, &p->insn);
     bool done = status == EMUL_DONE;
-    ((const struct translation *)frame->running)->avoided[p->would] += done;
+    if (p->would != WOULD_NOT)
+        ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
     frame->left = !done || record_needs_care(v) || (v->rflags & RFLAGS_IF) > interrupts || may_interrupt(v, p) ||
                   is_stale(v, &p->insn);

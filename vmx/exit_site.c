@@ -238,6 +238,7 @@ void exit_site_reset(struct cpu *cpu)
     for (u32 i = 0; i < TRANSLATIONS; i++) {
         struct translation *one = &sites->tc.table[i];
         one->hits = one->spared = one->time = 0;
+        one->inherited = one->checked_hits = one->checked_spared = 0;
     }
     for (u32 i = 0; i < SITE_SKIPS; i++)
         sites->skip[i].exits = sites->skip[i].left;

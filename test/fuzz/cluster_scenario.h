@@ -44,8 +44,11 @@
 
 /* ---- a run ---- */
 
+/* What would not have exited is not avoided. */
 static bool avoided_same(const struct outcome *outcome, const u64 *counted)
 {
+    if (outcome->avoided[WOULD_NOT])
+        return false;
     for (u32 i = WOULD_IO_IN; i < WOULD_END; i++)
         if (outcome->avoided[i] != counted[i])
             return false;
