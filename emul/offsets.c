@@ -14,6 +14,7 @@
 #define CONSTANT(name, value) asm volatile("\n->" #name " %c0" : : "i"(value))
 
 void vcpu_offsets(void);
+void reach_offsets(void);
 
 void vcpu_offsets(void)
 {
@@ -37,10 +38,6 @@ void vcpu_offsets(void)
     OFFSET(VCPU_RFLAGS, rflags);
     OFFSET(VCPU_HAVE, have);
     OFFSET(VCPU_DIRTY, dirty);
-    OFFSET(VCPU_DR7, dr7);
-    OFFSET(VCPU_CR3, cr3);
-    OFFSET(VCPU_INTERRUPTIBILITY, interruptibility);
-    OFFSET(VCPU_CS_ACCESS, seg[SEG_CS].access);
     OFFSET(FRAME_END_DIRTY, frame.end_dirty);
     OFFSET(FRAME_FLAGS, frame.flags);
     OFFSET(FRAME_SAVE, frame.save);
@@ -50,38 +47,10 @@ void vcpu_offsets(void)
     OFFSET(FRAME_SEGMENT_BASE, frame.segment_base);
     OFFSET(VCPU_WALKS, walks);
     OFFSET(VCPU_VM, vm);
-    OFFSET(VCPU_FS_BASE, seg[SEG_FS].base);
-    OFFSET(VCPU_GS_BASE, seg[SEG_GS].base);
-    CONSTANT(LINE_LINEAR, offsetof(struct code_line, linear));
-    CONSTANT(LINE_LIMIT, offsetof(struct code_line, limit));
-    CONSTANT(LINE_HOST, offsetof(struct code_line, host));
-    CONSTANT(MEMO_LINE, offsetof(struct walk_memo, line));
-    CONSTANT(MEMO_DATA_LINES, WALK_MEMO_LINES / 2);
-    MEMO(key, KEY);
-    MEMO(cr3, CR3);
-    MEMO(value, VALUE);
-    MEMO(entry, ENTRY);
-    MEMO(touch, TOUCH);
-    MEMO(class, CLASS);
-    MEMO(lapic, LAPIC);
-    MEMO(generation, GENERATION);
-    MEMO(write_serial, WRITE_SERIAL);
-    MEMO(write_protections, WRITE_PROTECTIONS);
-    CONSTANT(VM_GENERATION, offsetof(struct vm, ept.generation));
-    CONSTANT(VM_PROTECTIONS, offsetof(struct vm, ept.protections));
-    CONSTANT(EPT_CLASS_RAM, EPT_CLASS_RAM);
-    CONSTANT(EPT_CLASS_TRAPPED, EPT_CLASS_TRAPPED);
-    CONSTANT(REACH_TRAPPED, REACH_TRAPPED);
-    CONSTANT(REACH_WRITE, REACH_WRITE);
-    CONSTANT(REACH_WRITE_SHIFT, __builtin_ctz(REACH_WRITE));
-    CONSTANT(APIC_ICR, DEVICE_APIC_ICR);
-    CONSTANT(SEG_FS, SEG_FS);
-    CONSTANT(SEG_GS, SEG_GS);
     OFFSET(FRAME_REQUEST, frame.request);
     OFFSET(FRAME_PERFORMED, frame.performed);
     OFFSET(FRAME_LEFT, frame.left);
     OFFSET(FRAME_END_CARE, frame.end_care);
-    CONSTANT(REACH_BY_RSI, REACH_BY_RSI);
     OFFSET(FRAME_RUNNING, frame.running);
     TRANSLATION(serial, SERIAL);
     TRANSLATION(rip, RIP);
@@ -110,4 +79,35 @@ void vcpu_offsets(void)
     CONSTANT(PART_RFLAGS, PART_RFLAGS);
     CONSTANT(PART_RIP, PART_RIP);
     CONSTANT(PART_RSP, PART_RSP);
+}
+
+/* What translated_call_reach() looks at. */
+void reach_offsets(void)
+{
+    CONSTANT(LINE_LINEAR, offsetof(struct code_line, linear));
+    CONSTANT(LINE_LIMIT, offsetof(struct code_line, limit));
+    CONSTANT(LINE_HOST, offsetof(struct code_line, host));
+    CONSTANT(MEMO_LINE, offsetof(struct walk_memo, line));
+    CONSTANT(MEMO_DATA_LINES, WALK_MEMO_LINES / 2);
+    MEMO(key, KEY);
+    MEMO(cr3, CR3);
+    MEMO(value, VALUE);
+    MEMO(entry, ENTRY);
+    MEMO(touch, TOUCH);
+    MEMO(class, CLASS);
+    MEMO(lapic, LAPIC);
+    MEMO(generation, GENERATION);
+    MEMO(write_serial, WRITE_SERIAL);
+    MEMO(write_protections, WRITE_PROTECTIONS);
+    CONSTANT(VM_GENERATION, offsetof(struct vm, ept.generation));
+    CONSTANT(VM_PROTECTIONS, offsetof(struct vm, ept.protections));
+    CONSTANT(EPT_CLASS_RAM, EPT_CLASS_RAM);
+    CONSTANT(EPT_CLASS_TRAPPED, EPT_CLASS_TRAPPED);
+    CONSTANT(REACH_TRAPPED, REACH_TRAPPED);
+    CONSTANT(REACH_WRITE, REACH_WRITE);
+    CONSTANT(REACH_WRITE_SHIFT, __builtin_ctz(REACH_WRITE));
+    CONSTANT(APIC_ICR, DEVICE_APIC_ICR);
+    CONSTANT(SEG_FS, SEG_FS);
+    CONSTANT(SEG_GS, SEG_GS);
+    CONSTANT(REACH_BY_RSI, REACH_BY_RSI);
 }

@@ -35,6 +35,22 @@ bool remember_walk(struct vcpu *v, enum code_size code_size, u32 ahead, struct p
     return false;
 }
 
+const struct walk_memo_line *remember_line(struct vcpu *v, u64 rip)
+{
+    struct place_of_code place;
+    gva_t linear;
+    u64 here = v->rip;
+    enum code_size code_size = vcpu_code_size(v);
+    const struct walk_memo_line *line = NULL;
+    v->rip = rip;
+    if (code_linear(v, code_size, 0, &linear))
+        line = walk_memo_find(v, linear.at, WALK_FETCH, access_cpl(v));
+    if (!line && remember_walk(v, code_size, 0, &place))
+        line = walk_memo_find(v, linear.at, WALK_FETCH, access_cpl(v));
+    v->rip = here;
+    return line;
+}
+
 bool remember_check(struct vcpu *v, struct tc_entry *entry)
 {
     struct place_of_code second = {.at = entry->second};

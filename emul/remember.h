@@ -5,6 +5,7 @@
 
 #include "cache/tcache.h"
 #include "emul/emul.h"
+#include "ept/walk_memo.h"
 
 /* What walking to a byte of the instruction came to. */
 struct place_of_code {
@@ -27,6 +28,12 @@ static inline struct place_of_code place_of_entry(const struct tc_entry *entry)
 
 /* Walks to the byte `ahead` of RIP. False: not RAM, or it faults; v->event is as it was. */
 bool remember_walk(struct vcpu *v, enum code_size code_size, u32 ahead, struct place_of_code *place);
+
+/*
+ * The remembered walk to the byte of code at `rip` as the guest's register would have it; walks where there is none.
+ * NULL: it is of no kind that is kept. It holds until the next walk. walk_memo_begin() was called.
+ */
+const struct walk_memo_line *remember_line(struct vcpu *v, u64 rip);
 
 /* Whether a found entry may be used: tc_check() with all that it wants to know. */
 bool remember_check(struct vcpu *v, struct tc_entry *entry);

@@ -93,7 +93,7 @@ static bool is_noted(const struct translation *one, const struct code_source *so
 /* The walk to a page but the first: what the walk to the first does not read. */
 static bool note_words(struct vcpu *v, const struct translation *one, struct code_source *source, u64 rip)
 {
-    const struct walk_memo_line *line = walk_memo_find(v, rip, WALK_FETCH, access_cpl(v));
+    const struct walk_memo_line *line = remember_line(v, rip);
     if (!line || walk_index_of(rip) != one->walk_index)
         return false;
     for (u32 i = 1; i < TC_WALK; i++)
@@ -108,7 +108,7 @@ void site_note_walks(struct vcpu *v, struct translation *one, struct code_source
     const struct walk_memo_line *line = NULL;
     one->walk_index = TC_NO_WALK;
     if (access_is_64(v) && access_cpl(v) == 0)
-        line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
+        line = remember_line(v, v->rip);
     if (!line)
         return;
     for (u32 i = 0; i < TC_WALK; i++) {
@@ -124,7 +124,7 @@ void site_note_walks(struct vcpu *v, struct translation *one, struct code_source
 /* Whether vmx/entry.S would find all as it was noted. */
 static bool walks_hold(struct vcpu *v, const struct translation *t)
 {
-    const struct walk_memo_line *line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
+    const struct walk_memo_line *line = remember_line(v, v->rip);
     if (!line || line->value[0] != t->value[0])
         return false;
     for (u32 i = 1; i < TC_WALK; i++)

@@ -123,7 +123,7 @@ translated_call_reach:
 5:  subq %r8, %rdx
     movq %rdx, LINE_LINEAR(%rdi)
     orl $1, %eax /* ZF */
-    popq %r8
+9:  popq %r8
     popq %rdi
     popq %rsi
     popq %rdx
@@ -168,13 +168,7 @@ reach_slowly:
     popq %r11
     popq %r10
     popq %r9
-    popq %r8
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rax
-    ret
+    jmp 9b
 
 /* The address of a struct performed. Does not return where the cluster has to be left. The interpreter works on v->gpr. */
     .globl translated_call_perform

@@ -72,17 +72,9 @@ bool translated_is_there(struct vcpu *v, const struct translation *t)
 }
 
 /* Whether `host` is in one of the tables by which code at `rip` is reached; true also where that is not known. */
-static bool maps(struct vcpu *v, u64 cs_base, u64 rip, const u8 *host)
+static bool maps(struct vcpu *v, u64 rip, const u8 *host)
 {
-    const struct walk_memo_line *walk = walk_memo_find(v, cs_base + rip, WALK_FETCH, access_cpl(v));
-    if (!walk) {
-        struct place_of_code place;
-        u64 here = v->rip;
-        v->rip = rip;
-        remember_walk(v, vcpu_code_size(v), 0, &place);
-        v->rip = here;
-        walk = walk_memo_find(v, cs_base + rip, WALK_FETCH, access_cpl(v));
-    }
+    const struct walk_memo_line *walk = remember_line(v, rip);
     for (u32 i = 0; walk && i < WALK_MEMO_ENTRIES; i++)
         if (!(((u64)walk->entry[i] ^ (u64)host) & PAGE_MASK))
             return true;
@@ -92,9 +84,8 @@ static bool maps(struct vcpu *v, u64 cs_base, u64 rip, const u8 *host)
 static bool maps_own(struct vcpu *v, const u8 *host)
 {
     const struct translation *running = v->frame.running;
-    u64 cs_base = running->rip - running->rip_offset;
     for (u32 i = 0; i < running->pages; i++)
-        if (maps(v, cs_base, running->at[i].rip, host))
+        if (maps(v, running->at[i].rip, host))
             return true;
     return false;
 }

@@ -63,11 +63,8 @@ static u64 detail_of(const struct translation *made)
 
 void exit_site_account(struct cpu *cpu, struct translation *made)
 {
-    struct exit_statistics *s = &cpu->statistics;
-    made->detail = statistics_account(s, detail_of(made));
+    made->detail = statistics_account(&cpu->statistics, detail_of(made));
     made->quick.tally = made->detail->tally;
-    if (s->timed && !made->quick.tally->bucket)
-        statistics_spread(s, made->quick.tally);
 }
 
 /* What entry.S has to ask for it; nothing there where it takes more than that can do. */
@@ -159,11 +156,12 @@ static void note_cr3(struct cpu *cpu)
 
 bool exit_site_compare(struct cpu *cpu, struct translation *translation)
 {
-    translation->uses_to_compare = TC_COMPARE_AGAIN;
     if (cpu->timer_due && rdtsc() >= cpu->timer_due) {
+        translation->uses_to_compare = 1; /* the long way compares, and looks at what is due */
         reporting_timer(cpu);
-        return false; /* the long way looks at what is due */
+        return false;
     }
+    translation->uses_to_compare = TC_COMPARE_AGAIN;
     return translation_compare(&cpu->sites->tc, translation) && site_keeps_promise(cpu->sites, translation);
 }
 
