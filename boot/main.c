@@ -160,7 +160,7 @@ static _Noreturn void enter_guest(void)
     console_guest_runs(console_watched());
     reporting_guest_runs(cpu);
     statistics_start(&cpu->statistics, rdtsc(), cpu->timed);
-    exit_site_check_fields();
+    vmcs_check_fields();
     vmx_launch(cpu);
 }
 

@@ -24,8 +24,8 @@
  * A guest that never hits must not pay for it. After so many misses in a row the cache rests: it is asked for each
  * TC_REST_EACH-th exit only, until it hits; and after as many as it has entries, few new ones are made.
  */
-#define TC_REST 64
-#define TC_REST_EACH 4
+#define TC_REST 256
+#define TC_REST_EACH 16
 #define TC_BARREN (TC_SETS * TC_WAYS)
 #define TC_BARREN_EACH 64
 

@@ -94,8 +94,25 @@ enum track_advice tracker_exit(struct tracker *tracker, u64 rip, struct track_ca
     track->where = cause.where;
     if (track->count < 0xffff)
         track->count++;
-    bool due = track->count >= min_u64(tracker->threshold << track->vain, 0xffff);
-    return due || forced(tracker, track) ? TRACK_TRANSLATE : TRACK_WAIT;
+    u64 due = min_u64(tracker->threshold << track->vain, 0xffff);
+    if (track->count >= due || forced(tracker, track))
+        return TRACK_TRANSLATE;
+    return track->count + 1u == due ? TRACK_LOOK : TRACK_WAIT;
+}
+
+void tracker_look(struct tracker *tracker, u64 rip, u32 code)
+{
+    struct track *track = find(tracker, rip);
+
+    if (track)
+        track->code = code;
+}
+
+bool tracker_looks_same(const struct tracker *tracker, u64 rip, u32 code)
+{
+    const struct track *track = find(tracker, rip);
+
+    return !track || !track->code || track->code == code;
 }
 
 void tracker_done(struct tracker *tracker, u64 rip)
@@ -103,7 +120,7 @@ void tracker_done(struct tracker *tracker, u64 rip)
     struct track *track = find(tracker, rip);
 
     if (track)
-        track->count = 0;
+        track->count = track->code = 0;
 }
 
 u32 tracker_vain(struct tracker *tracker, u64 rip, bool skipped)
@@ -114,7 +131,8 @@ u32 tracker_vain(struct tracker *tracker, u64 rip, bool skipped)
         return 0;
     track->vain = track->vain ? (u8)min_u64(track->vain + 1u, TRACKER_VAIN_MAX) : TRACKER_VAIN_FIRST;
     u32 exits = tracker->threshold << track->vain;
-    track->count = skipped ? (u16)min_u64(exits - 1, 0xfffe) : 0;
+    track->count = skipped ? (u16)min_u64(exits - 2, 0xfffd) : 0;
+    track->code = 0;
     return exits;
 }
 

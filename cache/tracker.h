@@ -24,6 +24,7 @@ struct track_cause {
 
 enum track_advice {
     TRACK_WAIT,      /* not yet: interpret */
+    TRACK_LOOK,      /* at the next exit, if the same code stands there: tracker_look() notes what stands there now */
     TRACK_TRANSLATE, /* the threshold is reached, or leakage forces it */
 };
 
@@ -41,7 +42,7 @@ enum track_advice {
  * TRACKER_REST_EACH-th exit is looked at, until there is one that is known.
  */
 #define TRACKER_REST 256
-#define TRACKER_REST_EACH 64 /* a power of two */
+#define TRACKER_REST_EACH 256 /* a power of two */
 
 /* A translation in vain makes the threshold so many times as high, the next ones each twice as high, up to the limit.
  */
@@ -54,6 +55,7 @@ struct track {
     u8 kind;   /* enum track_kind of the last exit */
     u8 vain;   /* the threshold is this power of two times as high */
     u16 age;   /* when it was last seen, in units of 2^age_shift ticks, wrapping */
+    u32 code;  /* tracker_look(); 0: nothing is noted */
     u64 where; /* of the last exit */
 };
 
@@ -81,12 +83,22 @@ static inline bool tracker_rests(struct tracker *tracker)
 /* The instruction at linear address `rip` exited at TSC `now`, because of `cause`. */
 enum track_advice tracker_exit(struct tracker *tracker, u64 rip, struct track_cause cause, u64 now);
 
+/*
+ * A number for the instruction at `rip`, where it should not change from one exit to the next: code that does is not
+ * worth a translation, and a number that differs says so before one is made.
+ */
+void tracker_look(struct tracker *tracker, u64 rip, u32 code);
+
+/* Whether `code` is what was noted; true also where nothing was. */
+bool tracker_looks_same(const struct tracker *tracker, u64 rip, u32 code);
+
 /* It was translated: it counts anew, from 0, so that a lost translation is made again. */
 void tracker_done(struct tracker *tracker, u64 rip);
 
 /*
  * It cannot be translated, or the translation was of no use because the code changed: the threshold rises. Returns it,
- * 0 where the site is not known. `skipped`: the caller passes over so many exits itself, so it is due at the next one.
+ * 0 where the site is not known. `skipped`: the caller passes over so many exits itself, so it is to be looked at by
+ * the next one.
  */
 u32 tracker_vain(struct tracker *tracker, u64 rip, bool skipped);
 

@@ -53,7 +53,7 @@ struct emul_expect {
 /*
  * Fetches at CS:RIP, decodes, checks against `expect`, performs, advances RIP; sets RF, single-step (#DB pending) and
  * interruptibility as the completed instruction would have left them. *insn gets what was decoded (length 0 if the
- * fetch faulted).
+ * fetch faulted). EMUL_STEP_PARTS are there.
  */
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn);
 

@@ -31,6 +31,9 @@ interp_handler *interp_handler_of(u16 op);
 #include "emul/interp.def"
 #undef INTERP
 
+/* interp_alu() where its usual case does not hold. */
+enum emul_status interp_alu_slow(struct interp *in);
+
 /* Registers. A 4-byte write clears the upper half, 1 and 2 bytes leave the rest (SDM "General-Purpose Registers in
  * 64-Bit Mode"). */
 static inline __attribute__((always_inline)) u64 reg_read_inline(struct vcpu *v, u32 reg, u32 size)
@@ -161,6 +164,8 @@ bool place_update(struct interp *in, const struct place *place, u64 old, u64 val
  * status flags on return.
  */
 u64 alu_result(u16 op, u64 a, u64 b, u32 size, u64 *flags);
+/* The same for INC, DEC, NEG, NOT. */
+u64 unary_result(u16 op, u64 a, u32 size, u64 *flags);
 
 /* SDM "Address-Size Attribute for Stack": 2, 4 or 8. */
 u32 stack_size(struct vcpu *v);

@@ -37,7 +37,7 @@ u64 alu_result(u16 op, u64 a, u64 b, u32 size, u64 *flags)
     return result;
 }
 
-enum emul_status interp_alu(struct interp *in)
+enum emul_status interp_alu_slow(struct interp *in)
 {
     u16 op = in->insn->op;
     bool writes = op != OP_CMP && op != OP_TEST;
@@ -57,7 +57,7 @@ enum emul_status interp_alu(struct interp *in)
     return EMUL_DONE;
 }
 
-static u64 unary_result(u16 op, u64 a, u32 size, u64 *flags)
+u64 unary_result(u16 op, u64 a, u32 size, u64 *flags)
 {
     u64 mask = size_mask(size), result;
     u64 carry = *flags & RFLAGS_CF;

@@ -10,12 +10,12 @@
 #include "emul/interp.h"
 #include "emul/interp_io.h"
 #include "emul/quick.h"
+#include "emul/quick_run.h"
 #include "emul/retire.h"
 #include "emul/watch.h"
 
-/* The rare ends: a string instruction between two elements; an instruction that was not performed after all. */
+/* A rare end: a string instruction between two elements. */
 void emul_leave_partial(struct vcpu *v);
-enum emul_status emul_give_up(struct vcpu *v, u64 pending, enum emul_status status);
 
 /* Whether the instruction reaches memory in any way. */
 bool insn_touches_memory(const struct insn *insn);
@@ -27,30 +27,33 @@ static inline __attribute__((always_inline)) u64 next_rip(const struct vcpu *v, 
     return insn->code_size == CODE_64 ? next : (u32)next;
 }
 
+/* Any instruction, whatever there is to look at when it is over. */
+enum emul_status perform_with_care(struct vcpu *v, const struct insn *insn);
+
 static inline __attribute__((always_inline)) enum emul_status perform(struct vcpu *v, const struct insn *insn)
 {
-    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .quick = quick_possible(v, insn->code_size)};
-    bool stepping = v->rflags & RFLAGS_TF;
-    watch_begin(v);
-    u64 pending = v->pending_debug;
+    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .quick = true};
+    if (__builtin_expect(insn->code_size != CODE_64 || !quick_runs(v), 0))
+        return perform_with_care(v, insn);
     enum emul_status status = interp_handlers[insn->op](&in);
     if (__builtin_expect(status != EMUL_DONE, 0)) {
-        if (status != EMUL_PARTIAL)
-            return emul_give_up(v, pending, status);
-        emul_leave_partial(v);
-    } else {
-        retire_to(v, in.next);
+        if (status == EMUL_PARTIAL)
+            emul_leave_partial(v);
+        return status;
     }
-    retire_shadow(v, in.shadow);
-    if (__builtin_expect(stepping, 0))
-        retire_step(v);
-    return status;
+    retire_to(v, in.next);
+    if (__builtin_expect(in.shadow, 0))
+        retire_shadow(v, in.shadow);
+    return EMUL_DONE;
 }
 
 static inline bool has_memory_operand(const struct insn *insn)
 {
-    return (insn->flags & INSN_MODRM) && insn->modrm < 0xc0 && insn->op != OP_LEA && insn->op != OP_NOP &&
-           insn->op != OP_OTHER;
+    if (!(insn->flags & INSN_MODRM) || insn->modrm >= 0xc0)
+        return false;
+    if ((u32)(insn->op - OP_ADD) < OP_LEA - OP_ADD) /* arithmetic, MOV, MOVZX, MOVSX: most by far */
+        return true;
+    return insn->op != OP_LEA && insn->op != OP_NOP && insn->op != OP_OTHER;
 }
 
 /* SPEC 4: what was fetched must be what exited. */

@@ -48,43 +48,10 @@ QUICK u64 load(const void *at, u32 size, bool lapic)
     return value >> 8 * ((u64)at & 3) & size_mask(size);
 }
 
-QUICK u64 plain_operand(struct vcpu *v, const struct insn *insn, const struct operand *operand, u32 size)
+/* Base, index and displacement. RSP, which is not always there, is none of them. */
+QUICK u64 memory_address(const struct vcpu *v, const struct insn *insn)
 {
-    u64 value = operand->kind == OPERAND_GPR ? gpr_read(v, operand, size) : (u64)insn->immediate;
-    return value & size_mask(size);
-}
-
-/* ---- for the interpreter ---- */
-
-bool quick_load(struct vcpu *v, const struct insn *insn)
-{
-    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
-    const struct operand *to = &insn->operand[0];
-    bool lapic;
-    const void *at = reach(v, operand_address_of(&in), access_cpl(v), to->size, ACCESS_READ, &lapic);
-    if (!at)
-        return false;
-    gpr_write_inline(v, to, to->size, load(at, to->size, lapic));
-    return true;
-}
-
-bool quick_store(struct vcpu *v, const struct insn *insn)
-{
-    struct interp in = {.v = v, .insn = insn, .next = v->rip + insn->length};
-    u32 size = insn->operand[0].size;
-    bool lapic;
-    void *at = reach(v, operand_address_of(&in), access_cpl(v), size, ACCESS_WRITE, &lapic);
-    if (!at)
-        return false;
-    access_store(at, size, plain_operand(v, insn, &insn->operand[1], size));
-    return true;
-}
-
-/* ---- for what is remembered: quick_choose() has looked at all that the bytes say ---- */
-
-QUICK u64 known_address(const struct vcpu *v, const struct insn *known)
-{
-    const struct memory_operand *memory = &known->memory;
+    const struct memory_operand *memory = &insn->memory;
     u64 address = (u64)memory->displacement;
     if (memory->base != REG_NONE)
         address += v->gpr[memory->base];
@@ -93,64 +60,13 @@ QUICK u64 known_address(const struct vcpu *v, const struct insn *known)
     return address;
 }
 
-QUICK void *known_reach(struct vcpu *v, const struct insn *known, u32 size, enum access_kind kind, bool *lapic)
+/* A register, but not RSP, or an immediate. */
+QUICK u64 plain_operand(const struct vcpu *v, const struct insn *insn, const struct operand *operand, u32 size)
 {
-    return reach(v, known_address(v, known), 0, size, kind, lapic);
-}
-
-/* quick_runs(): RIP is all that completing takes. */
-QUICK enum emul_status completed(struct vcpu *v, const struct insn *known)
-{
-    v->rip += known->length;
-    v->dirty |= PART_RIP;
-    return EMUL_DONE;
-}
-
-/* MOV, MOVZX, MOVSX from memory. */
-QUICK enum emul_status load_any(struct vcpu *v, const struct insn *known, struct insn *insn)
-{
-    const struct operand *to = &known->operand[0];
-    u32 size = known->operand[1].size;
-    bool lapic;
-    const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
-    if (!at)
-        return cached_perform(v, known, insn);
-    u64 value = load(at, size, lapic);
-    if (known->op == OP_MOVSX)
-        value = sign_extend(value, size);
-    gpr_write_inline(v, to, to->size, value);
-    return completed(v, known);
-}
-
-/* MOV of 32 bits, which is nearly all that drivers do. */
-QUICK enum emul_status load_32(struct vcpu *v, const struct insn *known, struct insn *insn)
-{
-    bool lapic;
-    const void *at = known_reach(v, known, 4, ACCESS_READ, &lapic);
-    if (!at)
-        return cached_perform(v, known, insn);
-    v->gpr[known->operand[0].reg] = access_load(at, 4);
-    return completed(v, known);
-}
-
-/* A register, an immediate. */
-QUICK u64 known_plain(const struct vcpu *v, const struct insn *known, const struct operand *operand, u32 size)
-{
-    u64 value = (u64)known->immediate;
+    u64 value = (u64)insn->immediate;
     if (operand->kind == OPERAND_GPR)
         value = v->gpr[operand->reg] >> (operand->high8 ? 8 : 0);
     return value & size_mask(size);
-}
-
-/* MOV to memory. */
-QUICK enum emul_status store(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
-{
-    bool lapic;
-    void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
-    if (!at)
-        return cached_perform(v, known, insn);
-    access_store(at, size, known_plain(v, known, &known->operand[1], size));
-    return completed(v, known);
 }
 
 /* alu_result() of 32 bits, by the machine's own instruction; after logical ones AF is undefined: 0. */
@@ -194,6 +110,136 @@ QUICK void set_status(struct vcpu *v, u64 flags)
     v->dirty |= PART_RFLAGS;
 }
 
+QUICK bool is_compare(const struct insn *insn)
+{
+    return insn->op == OP_CMP || insn->op == OP_TEST;
+}
+
+/* ---- for the interpreter ---- */
+
+/* The memory operand of an instruction that was decoded this moment. */
+QUICK void *decoded_reach(struct vcpu *v, const struct insn *insn, u32 size, enum access_kind kind, bool *lapic)
+{
+    u64 address = memory_address(v, insn);
+    if (insn->memory.rip_relative)
+        address += v->rip + insn->length;
+    if (insn->address_size != 8)
+        address &= size_mask(insn->address_size);
+    return reach(v, address, access_cpl(v), size, kind, lapic);
+}
+
+bool quick_load_32(struct vcpu *v, const struct insn *insn)
+{
+    bool lapic;
+    const void *at = decoded_reach(v, insn, 4, ACCESS_READ, &lapic);
+    if (at)
+        v->gpr[insn->operand[0].reg] = access_load(at, 4);
+    return at;
+}
+
+bool quick_load(struct vcpu *v, const struct insn *insn)
+{
+    const struct operand *to = &insn->operand[0];
+    u32 size = insn->operand[1].size;
+    bool lapic;
+    const void *at = decoded_reach(v, insn, size, ACCESS_READ, &lapic);
+    if (!at)
+        return false;
+    u64 value = load(at, size, lapic);
+    if (insn->op == OP_MOVSX)
+        value = sign_extend(value, size);
+    gpr_write_inline(v, to, to->size, value);
+    return true;
+}
+
+bool quick_store(struct vcpu *v, const struct insn *insn)
+{
+    u32 size = insn->operand[0].size;
+    bool lapic;
+    void *at = decoded_reach(v, insn, size, ACCESS_WRITE, &lapic);
+    if (!at)
+        return false;
+    access_store(at, size, plain_operand(v, insn, &insn->operand[1], size));
+    return true;
+}
+
+QUICK bool decoded_alu(struct vcpu *v, const struct insn *insn, u32 size)
+{
+    const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
+    bool memory_first = to->kind == OPERAND_MEMORY, writes = !is_compare(insn), lapic;
+    u64 flags = v->rflags;
+    void *at = decoded_reach(v, insn, size, memory_first && writes ? ACCESS_WRITE : ACCESS_READ, &lapic);
+    if (!at)
+        return false;
+    u64 memory = load(at, size, lapic), other = plain_operand(v, insn, memory_first ? from : to, size);
+    u64 result = alu_any(insn->op, memory_first ? memory : other, memory_first ? other : memory, size, &flags);
+    if (writes && memory_first)
+        access_store(at, size, result);
+    else if (writes)
+        gpr_write_inline(v, to, size, result);
+    set_status(v, flags);
+    return true;
+}
+
+bool quick_alu(struct vcpu *v, const struct insn *insn)
+{
+    u32 size = insn->operand[0].size;
+    return size == 4 ? decoded_alu(v, insn, 4) : decoded_alu(v, insn, size);
+}
+
+/* ---- for what is remembered: quick_choose() has looked at all that the bytes say ---- */
+
+QUICK void *known_reach(struct vcpu *v, const struct insn *known, u32 size, enum access_kind kind, bool *lapic)
+{
+    return reach(v, memory_address(v, known), 0, size, kind, lapic);
+}
+
+/* quick_runs(): RIP is all that completing takes. */
+QUICK enum emul_status completed(struct vcpu *v, const struct insn *known)
+{
+    v->rip += known->length;
+    v->dirty |= PART_RIP;
+    return EMUL_DONE;
+}
+
+/* MOV, MOVZX, MOVSX from memory. */
+QUICK enum emul_status load_any(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    const struct operand *to = &known->operand[0];
+    u32 size = known->operand[1].size;
+    bool lapic;
+    const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 value = load(at, size, lapic);
+    if (known->op == OP_MOVSX)
+        value = sign_extend(value, size);
+    gpr_write_inline(v, to, to->size, value);
+    return completed(v, known);
+}
+
+/* MOV of 32 bits, which is nearly all that drivers do. */
+QUICK enum emul_status load_32(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    bool lapic;
+    const void *at = known_reach(v, known, 4, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    v->gpr[known->operand[0].reg] = access_load(at, 4);
+    return completed(v, known);
+}
+
+/* MOV to memory. */
+QUICK enum emul_status store(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
+{
+    bool lapic;
+    void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    access_store(at, size, plain_operand(v, known, &known->operand[1], size));
+    return completed(v, known);
+}
+
 /* Arithmetic and comparisons of a register with memory. */
 QUICK enum emul_status alu_load(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
 {
@@ -203,16 +249,11 @@ QUICK enum emul_status alu_load(struct vcpu *v, const struct insn *known, struct
     const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
     if (!at)
         return cached_perform(v, known, insn);
-    u64 result = alu_any(known->op, known_plain(v, known, to, size), load(at, size, lapic), size, &flags);
+    u64 result = alu_any(known->op, plain_operand(v, known, to, size), load(at, size, lapic), size, &flags);
     if (known->op != OP_CMP)
         gpr_write_inline(v, to, size, result);
     set_status(v, flags);
     return completed(v, known);
-}
-
-QUICK bool is_compare(const struct insn *insn)
-{
-    return insn->op == OP_CMP || insn->op == OP_TEST;
 }
 
 /* Memory with a register or an immediate; without LOCK. */
@@ -223,11 +264,111 @@ QUICK enum emul_status alu_memory(struct vcpu *v, const struct insn *known, stru
     void *at = known_reach(v, known, size, writes ? ACCESS_WRITE : ACCESS_READ, &lapic);
     if (!at)
         return cached_perform(v, known, insn);
-    u64 other = known_plain(v, known, &known->operand[1], size);
+    u64 other = plain_operand(v, known, &known->operand[1], size);
     u64 result = alu_any(known->op, load(at, size, lapic), other, size, &flags);
     if (writes)
         access_store(at, size, result);
     set_status(v, flags);
+    return completed(v, known);
+}
+
+/* IMUL with two or three operands, as interp_multiply() does it. */
+QUICK u64 multiply(struct vcpu *v, u64 a, u64 b, u32 size)
+{
+    __int128 wide = (__int128)(s64)sign_extend(a, size) * (s64)sign_extend(b, size);
+    u64 low = (u64)wide & size_mask(size);
+    set_status(v, flags_of_result(low, size) | (wide != (s64)sign_extend(low, size) ? RFLAGS_CF | RFLAGS_OF : 0));
+    return low;
+}
+
+QUICK u64 bit_of(const struct insn *known, u32 size)
+{
+    return 1ull << ((u64)known->immediate & (size * 8 - 1));
+}
+
+QUICK void set_carry(struct vcpu *v, bool carry)
+{
+    v->rflags = (v->rflags & ~(u64)RFLAGS_CF) | carry;
+    v->dirty |= PART_RFLAGS;
+}
+
+/* What else reads memory: CMOVcc, IMUL, BT by an immediate. */
+QUICK enum emul_status read_otherwise(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    const struct operand *to = &known->operand[0];
+    u32 size = to->size;
+    bool lapic;
+    const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 value = load(at, size, lapic);
+    if (known->op == OP_BT) {
+        set_carry(v, value & bit_of(known, size));
+        return completed(v, known);
+    }
+    if (known->op == OP_IMUL)
+        value = multiply(v, value, plain_operand(v, known, known->operand[2].kind ? &known->operand[2] : to, size),
+                         size);
+    else if (!flags_condition(v->rflags, known->condition))
+        value = plain_operand(v, known, to, size);
+    gpr_write_inline(v, to, size, value);
+    return completed(v, known);
+}
+
+/* What else changes memory: INC and its like, BTS and its like by an immediate; without LOCK. */
+QUICK enum emul_status change_otherwise(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    u32 size = known->operand[0].size;
+    u64 flags = v->rflags, bit = bit_of(known, size);
+    bool lapic;
+    void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    u64 value = load(at, size, lapic);
+    if (known->op <= OP_NOT)
+        value = unary_result(known->op, value, size, &flags);
+    else
+        flags = (flags & ~(u64)RFLAGS_CF) | (value & bit ? RFLAGS_CF : 0);
+    if (known->op == OP_BTS)
+        value |= bit;
+    else if (known->op == OP_BTR)
+        value &= ~bit;
+    else if (known->op == OP_BTC)
+        value ^= bit;
+    access_store(at, size, value);
+    set_status(v, flags & FLAGS_STATUS);
+    return completed(v, known);
+}
+
+/* XCHG is locked, which means something in RAM only. */
+QUICK enum emul_status exchange(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    const struct operand *to = &known->operand[0], *from = &known->operand[1];
+    const struct operand *plain = to->kind == OPERAND_MEMORY ? from : to;
+    bool lapic;
+    void *at = known_reach(v, known, to->size, ACCESS_WRITE, &lapic);
+    if (!at || !lapic)
+        return cached_perform(v, known, insn);
+    u64 value = access_load(at, 4); /* what is written of the LAPIC is 32 bits */
+    access_store(at, 4, plain_operand(v, known, plain, 4));
+    gpr_write_inline(v, plain, 4, value);
+    return completed(v, known);
+}
+
+/* LODS, STOS, once. */
+QUICK enum emul_status string_element(struct vcpu *v, const struct insn *known, struct insn *insn)
+{
+    bool loads = known->op == OP_LODS, lapic;
+    u64 *pointer = &v->gpr[loads ? RSI : RDI];
+    u32 size = known->operand[0].size;
+    void *at = reach(v, *pointer, 0, size, loads ? ACCESS_READ : ACCESS_WRITE, &lapic);
+    if (!at)
+        return cached_perform(v, known, insn);
+    if (loads)
+        reg_write_inline(v, RAX, size, load(at, size, lapic));
+    else
+        access_store(at, size, v->gpr[RAX]);
+    *pointer += v->rflags & RFLAGS_DF ? 0 - (u64)size : size;
     return completed(v, known);
 }
 
@@ -246,6 +387,10 @@ RUN(alu_load_32, alu_load(v, known, insn, 4))
 RUN(alu_memory, alu_memory(v, known, insn, known->operand[0].size, !is_compare(known)))
 RUN(alu_compare_32, alu_memory(v, known, insn, 4, false))
 RUN(alu_store_32, alu_memory(v, known, insn, 4, true))
+RUN(read_otherwise, read_otherwise(v, known, insn))
+RUN(change_otherwise, change_otherwise(v, known, insn))
+RUN(exchange, exchange(v, known, insn))
+RUN(string_element, string_element(v, known, insn))
 
 /* ---- which ---- */
 
@@ -277,6 +422,33 @@ static quick_run *choose_alu(const struct insn *insn)
     return is_compare(insn) ? run_alu_compare_32 : run_alu_store_32;
 }
 
+static quick_run *choose_other(const struct insn *insn)
+{
+    const struct operand *to = &insn->operand[0], *from = &insn->operand[1];
+    bool reads = to->kind == OPERAND_GPR && from->kind == OPERAND_MEMORY;
+    bool by_immediate = to->kind == OPERAND_MEMORY && from->kind == OPERAND_IMMEDIATE;
+    switch (insn->op) {
+    case OP_CMOVCC:
+    case OP_IMUL:
+        return reads ? run_read_otherwise : NULL;
+    case OP_BT:
+        return by_immediate ? run_read_otherwise : NULL;
+    case OP_BTS:
+    case OP_BTR:
+    case OP_BTC:
+        return by_immediate && !(insn->flags & INSN_LOCK) ? run_change_otherwise : NULL;
+    case OP_INC ... OP_NOT:
+        return to->kind == OPERAND_MEMORY && !(insn->flags & INSN_LOCK) ? run_change_otherwise : NULL;
+    case OP_XCHG:
+        return reads || (to->kind == OPERAND_MEMORY && from->kind == OPERAND_GPR) ? run_exchange : NULL;
+    case OP_LODS:
+    case OP_STOS:
+        return insn->flags & (INSN_REP | INSN_REPNE) ? NULL : run_string_element;
+    default:
+        return NULL;
+    }
+}
+
 /* No RSP, which is not always there; no base address that comes from elsewhere. */
 static bool is_simple(const struct insn *insn)
 {
@@ -300,6 +472,6 @@ quick_run *quick_choose(const struct insn *insn)
     case OP_ADD ... OP_TEST:
         return choose_alu(insn);
     default:
-        return NULL;
+        return choose_other(insn);
     }
 }

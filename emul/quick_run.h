@@ -20,11 +20,14 @@ quick_run cached_perform;
 quick_run *quick_choose(const struct insn *insn);
 
 /*
- * MOV from memory to a register, or from a register or an immediate to memory, but for moving RIP. Not by FS or GS; in
- * 64-bit code, after walk_memo_begin(), no breakpoint armed. False: nothing was done, the long way decides.
+ * For the interpreter, all but moving RIP: MOV, MOVZX, MOVSX from memory to a register; MOV from a register or an
+ * immediate to memory; arithmetic and comparisons of these with memory, without LOCK. Not by FS or GS, nothing of RSP;
+ * in 64-bit code, after walk_memo_begin(), no breakpoint armed. False: nothing was done, the long way decides.
  */
 bool quick_load(struct vcpu *v, const struct insn *insn);
+bool quick_load_32(struct vcpu *v, const struct insn *insn); /* MOV of 32 bits */
 bool quick_store(struct vcpu *v, const struct insn *insn);
+bool quick_alu(struct vcpu *v, const struct insn *insn);
 
 /* 64-bit code of the guest's kernel. EMUL_STEP_PARTS are there. */
 static inline __attribute__((always_inline)) bool quick_supervisor(const struct vcpu *v)

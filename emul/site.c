@@ -141,7 +141,6 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     }
     if (found->uses_rsp)
         access_need(v, PART_RSP);
-    found->hits++;
     found->serial = ++sites->tc.serial;
     translated_begin(v, found);
     return found;
@@ -286,16 +285,30 @@ static bool is_hot(struct vcpu *v, struct sites *sites, u64 rip)
     return (before && before->remade) || (skip->rip == v->rip && skip->exits > RECORD_IN_VAIN);
 }
 
+/* False: from one exit to the next other code came there, and will again. */
+static bool is_steady(struct vcpu *v, struct sites *sites, const struct site_exit *exit, enum track_advice advice)
+{
+    u64 rip = site_linear_rip(v);
+    u32 code = site_code(v);
+    if (advice == TRACK_LOOK)
+        tracker_look(&sites->tracker, rip, code);
+    if (tracker_looks_same(&sites->tracker, rip, code))
+        return true;
+    in_vain(v, sites, rip, site_describe(v, sites, exit), WHY_CHANGES);
+    return false;
+}
+
 bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = site_linear_rip(v);
     struct site_skip *skip = site_skip_of(sites, v->rip);
     skip->exits += skip->rip == v->rip;
-    if (tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time()) != TRACK_TRANSLATE)
-        return false;
-    if (!quick_runs(v) || is_conforming(v))
+    enum track_advice advice = tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time());
+    if (advice == TRACK_WAIT || !quick_runs(v) || is_conforming(v))
         return false;
     walk_memo_begin(v, &v->vm->ept);
+    if (!is_steady(v, sites, exit, advice) || advice == TRACK_LOOK)
+        return false;
     sites->roams = roams(v, sites, rip, exit);
     if (sites->roams && !may_roam(v, sites, rip, exit))
         return false;

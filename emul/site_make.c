@@ -41,6 +41,17 @@ static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
     return done;
 }
 
+u32 site_code(struct vcpu *v)
+{
+    struct insn insn;
+    u32 number = 1;
+    if (!fetch_ahead(v, v->rip, &insn))
+        return 0;
+    for (u32 i = 0; i < insn.length; i++)
+        number = number * 31 + insn.bytes[i];
+    return number ? number : 1;
+}
+
 struct cluster_request site_request(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     return (struct cluster_request){
@@ -116,6 +127,38 @@ static void note_for_report(struct translation *one, const struct cluster *clust
         one->behind += cluster->at[i].insn.length;
 }
 
+/* What `made` says besides the code, of the cluster that was formed. */
+static void describe(struct vcpu *v, const struct sites *sites, const struct site_exit *exit, u64 expect_mask)
+{
+    const struct cluster *cluster = &sites->cluster;
+    made = (struct translation){
+        .rip = site_linear_rip(v),
+        .rip_offset = v->rip,
+        .cs_limit = site_cs_limit(v),
+        .expect = exit->detail,
+        .expect_mask = expect_mask,
+        .reason = exit->reason,
+        .mode = v->seg[SEG_CS].access,
+        .uses_rsp = uses_rsp(cluster),
+        .ports_free = cluster->count > 1 && site_ports_free(v),
+        .count = (u16)cluster->count,
+        .exiting = (u16)cluster->exiting,
+        .why = (u8)cluster->why,
+        .stopper = (u8)cluster->stopper,
+        .code_size = (u8)cluster->code_size,
+        .length = cluster->at[cluster->entry].insn.length,
+        .kind = cluster->at[cluster->entry].would,
+        .traced = cluster->traced,
+        .roams = sites->roams,
+        .watched = sites->watch && cluster->traced,
+        .promise = (u16)sites->promise,
+    };
+    memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
+    made.source = made_source;
+    made.source_length = made.length;
+    note_for_report(&made, cluster);
+}
+
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     const struct cluster *cluster = &sites->cluster;
@@ -137,32 +180,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     /* By now other code may stand there, which does not exit. */
     bool worth = carry != CARRY_NOT && cluster->exiting &&
                  (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
-    made = (struct translation){
-        .rip = site_linear_rip(v),
-        .rip_offset = v->rip,
-        .cs_limit = site_cs_limit(v),
-        .expect = exit->detail,
-        .expect_mask = expected_bits(exit, &request),
-        .reason = exit->reason,
-        .mode = v->seg[SEG_CS].access,
-        .uses_rsp = uses_rsp(cluster),
-        .ports_free = cluster->count > 1 && site_ports_free(v),
-        .count = (u16)cluster->count,
-        .exiting = (u16)cluster->exiting,
-        .why = (u8)cluster->why,
-        .stopper = (u8)cluster->stopper,
-        .code_size = (u8)cluster->code_size,
-        .length = cluster->at[cluster->entry].insn.length,
-        .kind = cluster->at[cluster->entry].would,
-        .traced = cluster->traced,
-        .roams = sites->roams,
-        .watched = sites->watch && cluster->traced,
-        .promise = (u16)sites->promise,
-    };
-    memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
-    made.source = made_source;
-    made.source_length = made.length;
-    note_for_report(&made, cluster);
+    describe(v, sites, exit, expected_bits(exit, &request));
     if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
         return false;
     site_note_walks(v, &made, &sites->source);
@@ -180,6 +198,16 @@ static enum cluster_why refusal(const struct cluster *cluster)
     if (cluster->at[0].carry == CARRY_NOT)
         return cluster->why;
     return cluster->at[0].carry == CARRY_PERFORM ? WHY_ALONE : WHY_CODE;
+}
+
+const struct translation *site_describe(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    struct cluster_request request = site_request(v, sites, exit);
+    request.max = 1;
+    sites->cluster_of = v->rip;
+    cluster_form(&request, &sites->cluster);
+    describe(v, sites, exit, ~0ull);
+    return &made;
 }
 
 /* The trace, where taking the path again it would have more exits in it than a cluster has that is formed without it.

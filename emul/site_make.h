@@ -41,6 +41,12 @@ static inline bool site_may_roam(const struct site_exit *exit)
 bool site_make(struct vcpu *v, struct sites *sites, const struct site_exit *exit, const struct path *path,
                const struct translation **tried, enum cluster_why *why);
 
+/* A number for the instruction at RIP as it stands there now; 0: it cannot be had. */
+u32 site_code(struct vcpu *v);
+
+/* What site_make() would say that it tried, of the instruction alone: it is not worth more. */
+const struct translation *site_describe(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
 /* What a cluster's formation asks about this exit. */
 struct cluster_request site_request(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
 

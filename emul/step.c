@@ -14,10 +14,30 @@ void emul_leave_partial(struct vcpu *v)
 }
 
 /* Not performed after all: breakpoints that were met on the way are not. */
-enum emul_status emul_give_up(struct vcpu *v, u64 pending, enum emul_status status)
+static enum emul_status give_up(struct vcpu *v, u64 pending, enum emul_status status)
 {
     if (watch_armed(v))
         v->pending_debug = pending;
+    return status;
+}
+
+__attribute__((noinline)) enum emul_status perform_with_care(struct vcpu *v, const struct insn *insn)
+{
+    struct interp in = {.v = v, .insn = insn, .next = next_rip(v, insn), .quick = quick_possible(v, insn->code_size)};
+    bool stepping = v->rflags & RFLAGS_TF;
+    watch_begin(v);
+    u64 pending = v->pending_debug;
+    enum emul_status status = interp_handlers[insn->op](&in);
+    if (status != EMUL_DONE) {
+        if (status != EMUL_PARTIAL)
+            return give_up(v, pending, status);
+        emul_leave_partial(v);
+    } else {
+        retire_to(v, in.next);
+    }
+    retire_shadow(v, in.shadow);
+    if (stepping)
+        retire_step(v);
     return status;
 }
 
@@ -62,19 +82,13 @@ static enum emul_status raise_undecodable(struct vcpu *v, const struct emul_expe
     return EMUL_EVENT;
 }
 
-/* The next bytes; in one piece, where that is the usual case. */
-static inline bool fetch(struct vcpu *v, enum code_size code_size, u8 *bytes, u32 *available)
+__attribute__((noinline)) enum emul_status step_decode(struct vcpu *v, const struct emul_expect *expect, u8 *bytes,
+                                                       struct insn *insn)
 {
-    *available = INSN_MAX;
-    return (code_size == CODE_64 && quick_fetch(v, bytes)) || access_fetch_first(v, bytes, available);
-}
-
-static inline __attribute__((always_inline)) enum emul_status
-decode_at_rip(struct vcpu *v, const struct emul_expect *expect, enum code_size code_size, u8 *bytes, struct insn *insn)
-{
-    u32 available;
+    u32 available = INSN_MAX;
+    enum code_size code_size = step_code_size(v);
     insn->length = 0;
-    if (!fetch(v, code_size, bytes, &available))
+    if (!access_fetch_first(v, bytes, &available))
         return EMUL_EVENT;
     enum decode_status decoded = insn_decode_padded(bytes, available, code_size, insn);
     if (__builtin_expect(decoded == DECODE_OK, 1))
@@ -95,18 +109,20 @@ decode_at_rip(struct vcpu *v, const struct emul_expect *expect, enum code_size c
     return raise_undecodable(v, expect, decoded);
 }
 
-enum emul_status step_decode(struct vcpu *v, const struct emul_expect *expect, u8 *bytes, struct insn *insn)
+/* In the usual case the bytes are there in one piece. */
+QUICK bool decode_quickly(struct vcpu *v, u8 *bytes, struct insn *insn)
 {
-    return decode_at_rip(v, expect, step_code_size(v), bytes, insn);
+    return access_is_64(v) && quick_fetch(v, bytes) && insn_decode_padded(bytes, INSN_MAX, CODE_64, insn) == DECODE_OK;
 }
 
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
     u8 bytes[INSN_WINDOW]; /* what is not fetched has no influence */
-    access_need(v, EMUL_STEP_PARTS);
     walk_memo_begin(v, &v->vm->ept);
-    enum emul_status status = decode_at_rip(v, expect, step_code_size(v), bytes, insn);
-    if (__builtin_expect(status != EMUL_DONE, 0))
-        return status;
+    if (__builtin_expect(!decode_quickly(v, bytes, insn), 0)) {
+        enum emul_status status = step_decode(v, expect, bytes, insn);
+        if (status != EMUL_DONE)
+            return status;
+    }
     return is_expected(v, expect, insn) ? perform(v, insn) : EMUL_MISMATCH;
 }

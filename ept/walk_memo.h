@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) bool walk_memo_holds(const struct v
  */
 static inline __attribute__((always_inline)) void walk_memo_begin(struct vcpu *v, const struct ept *ept)
 {
-    if (!walk_memo_holds(v, ept))
+    if (__builtin_expect(!walk_memo_holds(v, ept), 0))
         walk_memo_restart(v, ept);
 }
 

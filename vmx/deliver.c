@@ -20,7 +20,7 @@ static bool is_software(const struct event *event)
 
 void event_collect(struct cpu *cpu)
 {
-    u32 information = (u32)vmread(VMCS_IDT_VECTORING_INFO);
+    u32 information = (u32)vmread_sure(VMCS_IDT_VECTORING_INFO);
     if (!(information & BIT(31)))
         return;
     u32 code = (u32)vmread(VMCS_IDT_VECTORING_ERROR_CODE);

@@ -12,7 +12,7 @@
  */
 #include "offsets.h"
 
-/* VMCS fields (vmx/vmcs_fields.def). Each was read with a check when this CPU was set up (exit_site_init()), so that here none can fail. */
+/* VMCS fields (vmx/vmcs_fields.def). Each was read with a check when this CPU was set up (vmcs_check_fields()), so that here none can fail. */
 #define GUEST_PHYSICAL_ADDRESS 0x2400
 #define EXIT_REASON 0x4402
 #define IDT_VECTORING_INFO 0x4408

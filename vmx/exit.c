@@ -73,7 +73,7 @@ static void remember(struct cpu *cpu)
 {
     struct history *history = &cpu->history;
     struct history_entry *entry = &history->entry[history->next++ % HISTORY_LENGTH];
-    entry->rip = cpu->vcpu.rip = vmread(VMCS_GUEST_RIP);
+    entry->rip = cpu->vcpu.rip = vmread_sure(VMCS_GUEST_RIP);
     entry->reason = cpu->reason;
     entry->detail = 0;
     cpu->vcpu.have = PART_RIP;
@@ -81,7 +81,7 @@ static void remember(struct cpu *cpu)
 
 u64 exit_qualification(struct cpu *cpu)
 {
-    u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    u64 qualification = vmread_sure(VMCS_EXIT_QUALIFICATION);
     cpu->history.entry[(cpu->history.next - 1) % HISTORY_LENGTH].detail = (u32)qualification;
     return qualification;
 }
@@ -185,7 +185,7 @@ void exit_handle(struct cpu *cpu)
         count_timed(cpu);
     else
         statistics_exit_untimed(&cpu->statistics);
-    u32 reason = (u32)vmread(VMCS_EXIT_REASON);
+    u32 reason = (u32)vmread_sure(VMCS_EXIT_REASON);
     cpu->injected = false;
     if (__builtin_expect(reason >= EXIT_REASON_LIMIT, 0))
         reason = odd_reason(cpu, reason);

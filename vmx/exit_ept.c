@@ -116,7 +116,7 @@ void exit_ept_violation(struct cpu *cpu)
 {
     static const struct emul_expect memory = {.kind = EXPECT_MEMORY};
     u64 qualification = exit_qualification(cpu);
-    gpa_t at = gpa(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    gpa_t at = gpa(vmread_sure(VMCS_GUEST_PHYSICAL_ADDRESS));
     u64 kind = qualification &
                (VIOLATION_LINEAR_VALID | VIOLATION_TRANSLATED | VIOLATION_FETCH | VIOLATION_NMI_UNBLOCKED);
     bool data = kind == (VIOLATION_LINEAR_VALID | VIOLATION_TRANSLATED) && !cpu->vectoring.valid;
@@ -132,7 +132,7 @@ void exit_ept_violation(struct cpu *cpu)
 
 void exit_ept_misconfiguration(struct cpu *cpu)
 {
-    gpa_t at = gpa(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    gpa_t at = gpa(vmread_sure(VMCS_GUEST_PHYSICAL_ADDRESS));
     u64 size;
     u64 entry = ept_lookup(&cpu->vm->ept, at, &size);
     exit_fatal(cpu, "EPT misconfiguration at guest-physical %lx: entry %lx of %lu KiB", at.at, entry,

@@ -86,26 +86,6 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
         made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;
 }
 
-/* The fields that entry.S reads without looking at how the VMREAD ended. */
-void exit_site_check_fields(void)
-{
-    static const u16 fields[] = {VMCS_GUEST_RIP,
-                                 VMCS_EXIT_REASON,
-                                 VMCS_GUEST_CS_ACCESS,
-                                 VMCS_GUEST_INTERRUPTIBILITY,
-                                 VMCS_GUEST_RFLAGS,
-                                 VMCS_GUEST_CR3,
-                                 VMCS_EXIT_QUALIFICATION,
-                                 VMCS_GUEST_PHYSICAL_ADDRESS,
-                                 VMCS_GUEST_RSP,
-                                 VMCS_GUEST_FS_BASE,
-                                 VMCS_GUEST_GS_BASE,
-                                 VMCS_IDT_VECTORING_INFO,
-                                 VMCS_EXIT_INSTRUCTION_LENGTH};
-    for (u32 i = 0; i < COUNT_OF(fields); i++)
-        vmread(fields[i]);
-}
-
 void exit_site_ends(struct cpu *cpu, bool watched)
 {
     struct code_frame *frame = &cpu->vcpu.frame;
@@ -197,7 +177,6 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (!found)
         return false;
     note_cr3(cpu);
-    found->hits--; /* counted when it is over, by that account */
     cpu->statistics.served = &found->quick;
     cpu->statistics.key = 0;
     cpu->run = found->code;

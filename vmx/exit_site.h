@@ -39,9 +39,6 @@ static inline bool exit_has_site(struct cpu *cpu)
 /* Where translated code is, for lib/address_space.h: written at `code`, executed at CODE_MAP. */
 extern char translated_code[TC_CODE];
 
-/* VMCS fields that entry.S reads: to be read once with a check, when the VMCS is there. */
-void exit_site_check_fields(void);
-
 /* Called by entry.S at every TC_COMPARE_AGAIN-th use. False: the bytes are other ones, and it is dropped. */
 bool exit_site_compare(struct cpu *cpu, struct translation *translation);
 

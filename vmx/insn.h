@@ -63,6 +63,18 @@ static inline __attribute__((always_inline)) u64 vmread(u32 field)
     return value;
 }
 
+/*
+ * One of the fields of vmcs_check_fields(): it has been read with a check, and the VMCS stays current, so that it
+ * cannot fail (SDM "VMREAD - Read Field from Virtual-Machine Control Structure").
+ */
+static inline __attribute__((always_inline)) u64 vmread_sure(u32 field)
+{
+    u64 value;
+    COUNT_VMX_OP(VMREAD);
+    asm volatile("vmread %[field], %[value]" : [value] "=r"(value) : [field] "r"((u64)field) : "cc");
+    return value;
+}
+
 static inline __attribute__((always_inline)) void vmwrite(u32 field, u64 value)
 {
     COUNT_VMX_OP(VMWRITE);

@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) void fetch_control_registers(struct
     if (parts & PART_CR4)
         v->cr4 = (vmread(VMCS_GUEST_CR4) & ~cpu->cr4_mask) | cpu->cr4_owned;
     if (parts & PART_CR3)
-        v->cr3 = cpu->paging_off.active ? cpu->paging_off.cr3 : vmread(VMCS_GUEST_CR3);
+        v->cr3 = cpu->paging_off.active ? cpu->paging_off.cr3 : vmread_sure(VMCS_GUEST_CR3);
 }
 
 /* What instructions need, in one straight run of VMREADs (SPEC 7). */
@@ -93,13 +93,13 @@ static inline __attribute__((always_inline)) void fetch_control_registers(struct
 static inline __attribute__((always_inline)) void fetch_step_parts(struct vcpu *v, u32 parts)
 {
     if (parts & PART_RIP)
-        v->rip = vmread(VMCS_GUEST_RIP);
+        v->rip = vmread_sure(VMCS_GUEST_RIP);
     if (parts & PART_RFLAGS)
-        v->rflags = vmread(VMCS_GUEST_RFLAGS);
-    v->interruptibility = (u32)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-    v->seg[SEG_CS].access = (u32)vmread(VMCS_GUEST_CS_ACCESS);
-    v->seg[SEG_SS].access = (u32)vmread(VMCS_GUEST_SS_ACCESS);
-    v->dr7 = vmread(VMCS_GUEST_DR7);
+        v->rflags = vmread_sure(VMCS_GUEST_RFLAGS);
+    v->interruptibility = (u32)vmread_sure(VMCS_GUEST_INTERRUPTIBILITY);
+    v->seg[SEG_CS].access = (u32)vmread_sure(VMCS_GUEST_CS_ACCESS);
+    v->seg[SEG_SS].access = (u32)vmread_sure(VMCS_GUEST_SS_ACCESS);
+    v->dr7 = vmread_sure(VMCS_GUEST_DR7);
     fetch_control_registers(CONTAINER_OF(v, struct cpu, vcpu), PART_CR3);
     v->have = EMUL_STEP_PARTS;
 }

@@ -183,3 +183,24 @@ void vmcs_build(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_
     write_rest(start);
     write_control_registers(cpu, start);
 }
+
+void vmcs_check_fields(void)
+{
+    static const u16 fields[] = {VMCS_GUEST_RIP,
+                                 VMCS_EXIT_REASON,
+                                 VMCS_GUEST_CS_ACCESS,
+                                 VMCS_GUEST_SS_ACCESS,
+                                 VMCS_GUEST_INTERRUPTIBILITY,
+                                 VMCS_GUEST_RFLAGS,
+                                 VMCS_GUEST_CR3,
+                                 VMCS_GUEST_DR7,
+                                 VMCS_EXIT_QUALIFICATION,
+                                 VMCS_GUEST_PHYSICAL_ADDRESS,
+                                 VMCS_GUEST_RSP,
+                                 VMCS_GUEST_FS_BASE,
+                                 VMCS_GUEST_GS_BASE,
+                                 VMCS_IDT_VECTORING_INFO,
+                                 VMCS_EXIT_INSTRUCTION_LENGTH};
+    for (u32 i = 0; i < COUNT_OF(fields); i++)
+        vmread(fields[i]);
+}

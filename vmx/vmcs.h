@@ -34,6 +34,12 @@ bool vmcs_vmxon(struct cpu *cpu, const struct vmx_caps *caps);
 void vmcs_build(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_bitmaps *bitmaps,
                 const struct vmcs_start *start);
 
+/*
+ * Reads each field that is read without a check from then on, by vmread_sure() and in vmx/entry.S: a field that the CPU
+ * does not have is fatal here. cpu's VMCS is current.
+ */
+void vmcs_check_fields(void);
+
 /* First entry. Does not return. */
 _Noreturn void vmx_launch(struct cpu *cpu);
 

@@ -58,9 +58,35 @@ static u32 put_memory(u8 *bytes, u32 at, u64 site)
     }
 }
 
+/* The rest of what emul/quick_run.c has: IMUL, XCHG, INC, DEC, NOT, NEG; CMOVcc, BT and its like. */
+static u32 put_other(u8 *bytes, u32 at, u64 site)
+{
+    static const u8 plain[] = {0x69, 0x6b, 0x86, 0x87, 0xfe, 0xff, 0xf6, 0xf7};
+    u32 kind = draw(4);
+    if (kind < 2) {
+        bytes[at++] = plain[draw(COUNT_OF(plain))];
+    } else {
+        bytes[at++] = 0x0f;
+        bytes[at++] = kind == 2 ? 0x40 + draw(16) : draw(2) ? 0xaf : 0xba;
+    }
+    return put_memory(bytes, at, site);
+}
+
+/* LODS, STOS. */
+static u32 put_string(u8 *bytes, u32 at)
+{
+    bytes[at++] = 0xaa + draw(4);
+    return at;
+}
+
 /* MOV, MOVZX, MOVSX and arithmetic with memory: what emul/quick_run.c has. */
 static u32 put_quick(u8 *bytes, u32 at, u64 site)
 {
+    u32 which = draw(8);
+    if (which < 2)
+        return put_other(bytes, at, site);
+    if (which == 2 && draw(2))
+        return put_string(bytes, at);
     static const u8 moves[] = {0x88, 0x89, 0x8a, 0x8b, 0xb6, 0xb7, 0xbe, 0xbf, 0xc6, 0xc7, 0x63, 0x84, 0x85};
     static const u8 groups[] = {0x80, 0x81, 0x83, 0xf6, 0xf7};
     u8 opcode = moves[draw(COUNT_OF(moves))];

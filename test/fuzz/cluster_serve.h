@@ -54,10 +54,10 @@ static void note_made(u64 made_before, u64 rip, u64 rip_offset)
             note_taken(&place[i]);
 }
 
-static const struct translation *find_or_make(struct vcpu *v, struct site_exit *exit)
+static struct translation *find_or_make(struct vcpu *v, struct site_exit *exit)
 {
     u64 made = cluster_sites->tc.counts.made;
-    const struct translation *found = site_find(v, cluster_sites, exit);
+    struct translation *found = site_find(v, cluster_sites, exit);
     if (!found && site_exited(v, cluster_sites, exit))
         found = site_find(v, cluster_sites, exit);
     const struct recording *r = &cluster_sites->recording;
@@ -111,7 +111,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     cluster_exit(v);
     vcpu_need(v, EMUL_STEP_PARTS);
     ahead_begin();
-    const struct translation *found = find_or_make(v, exit);
+    struct translation *found = find_or_make(v, exit);
     host_guest.now = now;
     if (!found) {
         cluster_entry(v);
@@ -119,6 +119,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
         ahead_forgive();
         return false;
     }
+    found->quick.count++; /* as vmx/entry.S does */
     memcpy(before, found->avoided, sizeof(before));
     enter_quickly(v, found);
     v->frame.running = found;

@@ -36,7 +36,7 @@ static void test_threshold(void **state)
     for (u32 threshold = 1; threshold <= 255; threshold++) {
         tracker_init(&tracker, threshold, HZ);
         for (u32 i = 1; i < threshold; i++)
-            assert_int_equal(port_exit(0xffffffff81000000, 0x60), TRACK_WAIT);
+            assert_int_equal(port_exit(0xffffffff81000000, 0x60), i + 1 < threshold ? TRACK_WAIT : TRACK_LOOK);
         assert_int_equal(port_exit(0xffffffff81000000, 0x60), TRACK_TRANSLATE);
         assert_int_equal(port_exit(0xffffffff81000000, 0x60), TRACK_TRANSLATE); /* nobody said that it was done */
     }
@@ -47,7 +47,7 @@ static void test_done(void **state)
 {
     for (u32 round = 0; round < 3; round++) {
         assert_int_equal(port_exit(0x7c00, 0x1f7), TRACK_WAIT);
-        assert_int_equal(port_exit(0x7c00, 0x1f7), TRACK_WAIT);
+        assert_int_equal(port_exit(0x7c00, 0x1f7), TRACK_LOOK);
         assert_int_equal(port_exit(0x7c00, 0x1f7), TRACK_TRANSLATE);
         tracker_done(&tracker, 0x7c00);
     }
@@ -146,7 +146,7 @@ static void test_forced(void **state)
     assert_int_equal(port_exit(0x9999, 0x80), TRACK_WAIT); /* fresh, in a row with room */
     assert_int_equal(port_exit(0x1234, 0x80), TRACK_TRANSLATE);
     assert_true(tracker.leaked == 1 && tracker.pressure == 0 && tracker.forced == 1);
-    assert_int_equal(port_exit(0x9999, 0x80), TRACK_WAIT);
+    assert_int_equal(port_exit(0x9999, 0x80), TRACK_LOOK);
 }
 
 /* What was translated does not leak when it falls out. */
@@ -175,7 +175,7 @@ static u32 rounds_for(u32 sites, u64 first, u64 stride)
     for (; left && rounds < 1000; rounds++) {
         for (u32 i = 0; i < sites; i++) {
             u64 rip = first + i * stride;
-            if (translated[i] || port_exit(rip, (u16)i) == TRACK_WAIT)
+            if (translated[i] || port_exit(rip, (u16)i) != TRACK_TRANSLATE)
                 continue;
             tracker_done(&tracker, rip);
             translated[i] = true;
@@ -230,7 +230,7 @@ static void test_vain(void **state)
     for (u32 i = 0; i < COUNT_OF(asked); i++) {
         do {
             exits++;
-        } while (port_exit(0x7c00, 0x60) == TRACK_WAIT);
+        } while (port_exit(0x7c00, 0x60) != TRACK_TRANSLATE);
         asked[i] = exits;
         tracker_vain(&tracker, 0x7c00, false);
     }
@@ -239,7 +239,25 @@ static void test_vain(void **state)
     assert_int_equal(asked[2] - asked[1], tracker.threshold << (TRACKER_VAIN_FIRST + 1));
     assert_int_equal(tracker_vain(&tracker, 0x9999, false), 0); /* not known: nothing happens */
     assert_int_equal(tracker_vain(&tracker, 0x7c00, true), tracker.threshold << (TRACKER_VAIN_FIRST + 3));
-    assert_int_equal(port_exit(0x7c00, 0x60), TRACK_TRANSLATE); /* the exits before it went by unseen */
+    assert_int_equal(port_exit(0x7c00, 0x60), TRACK_LOOK); /* the exits before it went by unseen */
+    assert_int_equal(port_exit(0x7c00, 0x60), TRACK_TRANSLATE);
+}
+
+/* Code is compared with what stood there one exit before, and with nothing older. */
+static void test_look(void **state)
+{
+    assert_true(tracker_looks_same(&tracker, 0x7c00, 5)); /* not known */
+    port_exit(0x7c00, 0x60);
+    assert_true(tracker_looks_same(&tracker, 0x7c00, 5)); /* nothing noted */
+    tracker_look(&tracker, 0x7c00, 5);
+    assert_true(tracker_looks_same(&tracker, 0x7c00, 5));
+    assert_false(tracker_looks_same(&tracker, 0x7c00, 6));
+    tracker_vain(&tracker, 0x7c00, false);
+    assert_true(tracker_looks_same(&tracker, 0x7c00, 6));
+    tracker_look(&tracker, 0x7c00, 5);
+    tracker_done(&tracker, 0x7c00);
+    assert_true(tracker_looks_same(&tracker, 0x7c00, 6));
+    tracker_look(&tracker, 0x9999, 5); /* not known: nothing happens */
 }
 
 /* A run of strangers puts it to rest, one that is known wakes it. */
@@ -261,12 +279,19 @@ static void test_rest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_threshold, set_up), cmocka_unit_test_setup(test_done, set_up),
-        cmocka_unit_test_setup(test_predict, set_up),   cmocka_unit_test_setup(test_rip_0, set_up),
-        cmocka_unit_test_setup(test_unit, set_up),      cmocka_unit_test_setup(test_oldest_goes, set_up),
-        cmocka_unit_test_setup(test_vain, set_up),      cmocka_unit_test_setup(test_rest, set_up),
-        cmocka_unit_test_setup(test_forced, set_up),    cmocka_unit_test_setup(test_done_does_not_leak, set_up),
-        cmocka_unit_test_setup(test_leak, set_up),      cmocka_unit_test_setup(test_forced_is_paid_back, set_up),
+        cmocka_unit_test_setup(test_threshold, set_up),
+        cmocka_unit_test_setup(test_done, set_up),
+        cmocka_unit_test_setup(test_predict, set_up),
+        cmocka_unit_test_setup(test_rip_0, set_up),
+        cmocka_unit_test_setup(test_unit, set_up),
+        cmocka_unit_test_setup(test_oldest_goes, set_up),
+        cmocka_unit_test_setup(test_vain, set_up),
+        cmocka_unit_test_setup(test_rest, set_up),
+        cmocka_unit_test_setup(test_look, set_up),
+        cmocka_unit_test_setup(test_forced, set_up),
+        cmocka_unit_test_setup(test_done_does_not_leak, set_up),
+        cmocka_unit_test_setup(test_leak, set_up),
+        cmocka_unit_test_setup(test_forced_is_paid_back, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
