@@ -31,8 +31,6 @@ void translation_settle(struct translations *t, struct translation *translation)
 void translations_drop(struct translations *t, struct translation *translation)
 {
     translation_settle(t, translation);
-    if (t->served && *t->served == &translation->quick)
-        *t->served = translation->detail;
     translation->rip = TC_EMPTY;
     translation->piece_size = 0;
 }
@@ -117,22 +115,47 @@ u8 *translations_room(struct translations *t)
     return t->code + t->next;
 }
 
+/* Whether what was counted at *place was counted for *made. */
+static bool is_same_site(const struct translation *place, const struct translation *made)
+{
+    return made && place->rip_offset == made->rip_offset && place->reason == made->reason;
+}
+
+/* The empty place of two, rather the one where its own counts are. NULL: none is empty. */
+static struct translation *empty_place(struct translation *first, const struct translation *made)
+{
+    struct translation *found = NULL;
+    for (struct translation *place = first; place < first + 2; place++) {
+        if (place->rip != TC_EMPTY)
+            continue;
+        if (is_same_site(place, made))
+            return place;
+        if (!found)
+            found = place;
+    }
+    return found;
+}
+
 /*
  * Where it goes: its own old place, an empty one, or one that was not used since somebody asked for it before. NULL:
- * both are in use, and stay, so that three sites in two places do not drive each other out for ever.
+ * both are in use, and stay, so that three sites in two places do not drive each other out for ever. `made`, if not
+ * NULL, has counts to go on with.
  */
-static struct translation *place_for(struct translations *t, u64 rip)
+static struct translation *place_for(struct translations *t, u64 rip, const struct translation *made)
 {
-    struct translation *first = &t->table[translations_slot(rip)], *cold = NULL, *own = translations_find(t, rip);
+    struct translation *first = &t->table[translations_slot(rip)], *cold = NULL;
+    struct translation *own = translations_find(t, rip), *empty = empty_place(first, made);
     if (own)
         return own;
-    for (struct translation *place = first; place < first + 2; place++) {
+    for (struct translation *place = first; place < first + 2 && place != empty; place++) {
         if (place->rip == TC_EMPTY)
-            return place;
+            continue;
         if (is_cold(place))
             cold = place;
         place->uses = place->hits + place->quick.count;
     }
+    if (empty)
+        return empty;
     t->counts.lost_to_table += cold != NULL;
     t->coherence->counts.invalidations_eviction += cold != NULL;
     return cold;
@@ -213,14 +236,26 @@ static void write_head(struct translation *one, const struct code_source *source
     one->source_length = (u16)source->length;
 }
 
-/* What was counted for the same site goes on. */
+/* Another site is to have the place: the exit in progress, if it was put down here, is one of its row only. */
+static void vacate(struct translations *t, struct translation *place)
+{
+    if (place->rip != TC_EMPTY || place->quick.count)
+        translations_drop(t, place);
+    if (t->served && *t->served == &place->quick)
+        *t->served = place->detail;
+}
+
+/* What was counted for the same site goes on, and the exit in progress is among it. */
 static void inherit(struct translations *t, struct translation *place, const struct translation *made)
 {
-    if (place->rip != TC_EMPTY)
+    bool same = is_same_site(place, made);
+    if (same)
         translations_drop(t, place);
+    else
+        vacate(t, place);
     struct translation before = *place;
     *place = *made;
-    if (before.rip_offset != made->rip_offset || before.reason != made->reason)
+    if (!same)
         return;
     place->hits = place->inherited = place->checked_hits = before.hits;
     place->spared = place->checked_spared = before.spared;
@@ -231,7 +266,7 @@ static void inherit(struct translations *t, struct translation *place, const str
 struct translation *translations_publish(struct translations *t, const struct translation *made,
                                          struct code_source *source, u32 size, u32 entry)
 {
-    struct translation *place = place_for(t, made->rip);
+    struct translation *place = place_for(t, made->rip, made);
     if (!place)
         return NULL;
     inherit(t, place, made);
@@ -256,11 +291,10 @@ struct translation *translations_publish(struct translations *t, const struct tr
 
 struct translation *translations_place(struct translations *t, u64 rip)
 {
-    struct translation *place = place_for(t, rip);
+    struct translation *place = place_for(t, rip, NULL);
     if (!place || (place->rip == rip && !place->piece_size))
         return place;
-    if (place->rip != TC_EMPTY)
-        translations_drop(t, place);
+    vacate(t, place);
     *place = (struct translation){.rip = TC_EMPTY, .walk_index = TC_NO_WALK};
     return place;
 }

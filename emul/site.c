@@ -115,7 +115,7 @@ static bool keeps_promise(struct sites *sites, struct translation *t)
     return t->uses_to_compare != TC_COMPARE_AGAIN || site_keeps_promise(sites, t);
 }
 
-struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+static struct translation *find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     u64 rip = site_linear_rip(v);
     struct translation *found = translations_find(&sites->tc, rip);
@@ -128,13 +128,34 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     enum code_state state = state_of(v, &sites->tc, found);
     if (state == CODE_CHANGED)
         forget(v, sites, found, rip);
-    if (state != CODE_SAME || !keeps_promise(sites, found))
-        return NULL;
-    if (found->watched && found->hits - found->inherited + found->quick.count > WATCHED_USES &&
-        v->rip == sites->recording.rip) {
+    return state == CODE_SAME && keeps_promise(sites, found) ? found : NULL;
+}
+
+static bool is_watched_enough(const struct vcpu *v, const struct sites *sites, const struct translation *found)
+{
+    return found->watched && found->hits - found->inherited + found->quick.count > WATCHED_USES &&
+           v->rip == sites->recording.rip;
+}
+
+/* It stays as it is. */
+static void unwatch(struct sites *sites, struct translation *found)
+{
+    found->watched = false;
+    if (sites->choose_check)
+        sites->choose_check(found, found->pages, false);
+}
+
+struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
+{
+    struct translation *found = find(v, sites, exit);
+    if (found && is_watched_enough(v, sites, found)) {
         end_watch(v, sites);
-        return NULL;
+        found = find(v, sites, exit);
+        if (found && found->watched)
+            unwatch(sites, found);
     }
+    if (!found)
+        return NULL;
     if (!site_renew_walks(v, found, &sites->source)) {
         translations_drop(&sites->tc, found);
         return NULL;
@@ -239,11 +260,8 @@ static void give_up(struct sites *sites)
     struct recording *r = &sites->recording;
     struct translation *found = r->sides ? translations_find(&sites->tc, r->linear) : NULL;
     r->left = r->sides = 0;
-    if (!found || !found->watched)
-        return;
-    found->watched = false;
-    if (sites->choose_check)
-        sites->choose_check(found, found->pages, false);
+    if (found && found->watched)
+        unwatch(sites, found);
 }
 
 /*
@@ -330,10 +348,40 @@ static struct cluster_request request_at(struct vcpu *v, struct sites *sites, u6
     return request;
 }
 
+static u64 total_of(const u64 *avoided)
+{
+    u64 total = 0;
+    for (u32 kind = 0; kind < TC_KINDS; kind++)
+        total += avoided[kind];
+    return total;
+}
+
 static u32 record_on(struct vcpu *v, struct sites *sites)
 {
     struct cluster_request request = request_at(v, sites, sites->recording.rip);
-    return record_path(v, &request, &sites->path, sites->tc.avoided);
+    u64 before = total_of(sites->tc.avoided);
+    u32 performed = record_path(v, &request, &sites->path, sites->tc.avoided);
+    sites->recording.avoided += total_of(sites->tc.avoided) - before;
+    return performed;
+}
+
+/* What recording avoided is the site's, but says nothing of what its translation will. */
+static void credit(struct sites *sites)
+{
+    struct recording *r = &sites->recording;
+    struct translation *made = translations_find(&sites->tc, r->linear);
+    struct site_skip *skip = site_skip_of(sites, r->rip);
+    if (!made)
+        made = made_before(sites, r->linear, r->rip);
+    if (made) {
+        made->spared += r->avoided;
+        made->checked_spared += r->avoided;
+    } else if (skip->rip == r->rip) {
+        skip->site.spared += r->avoided;
+    } else {
+        return; /* there is none yet */
+    }
+    r->avoided = 0;
 }
 
 u32 site_record(struct vcpu *v, struct sites *sites)
@@ -345,12 +393,14 @@ u32 site_record(struct vcpu *v, struct sites *sites)
         return 0;
     path->step[path->count++] = (struct path_step){.rip = r->rip, .port = (u16)r->exit.cause.where, .begins = true};
     u32 performed = record_on(v, sites);
+    credit(sites);
     if (--r->left && path->count < PATH_MAX)
         return performed;
     r->left = 0;
     r->sides = RECORD_SIDES;
     if (!make_recorded(v, sites, true) || !sites->cluster.traced)
         r->sides = 0;
+    credit(sites);
     struct translation *found = translations_find(&sites->tc, r->linear);
     if (found && !found->traced) /* the path had no more to offer */
         found->remade = (u8)min_u64(found->remade + 2u, REMADE_MAX);
@@ -377,5 +427,6 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
         end_watch(v, sites);
     else
         r->sides--;
+    credit(sites);
     return performed;
 }

@@ -48,6 +48,7 @@ struct recording {
     u32 left;                /* exits from which a path is still to be recorded */
     u32 sides;               /* the same for ways out of the trace; with 0 it is not watched (any more) */
     u32 patience;            /* exits of other sites, until it is given up */
+    u64 avoided;             /* exits, by recording, that no site has been given yet */
     bool roams;              /* as in struct sites */
     bool now;                /* as soon as the exit has been handled */
     u8 taken[CLUSTER_NODES]; /* how often it was left at each of its instructions */

@@ -188,7 +188,7 @@ static void fold_sites(struct cpu *cpu)
 {
     struct translations *tc = &cpu->sites->tc;
     for (u32 i = 0; i < TRANSLATIONS; i++)
-        if (translation_is_there(&tc->table[i]))
+        if (translation_is_there(&tc->table[i]) || tc->table[i].quick.count)
             translation_settle(tc, &tc->table[i]);
     sites_settle(cpu->sites);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
