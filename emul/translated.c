@@ -7,6 +7,7 @@
 #include "emul/perform.h"
 #include "emul/record.h"
 #include "emul/remember.h"
+#include "lib/console.h"
 
 #define FLAGS_STATUS_BITS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
@@ -174,6 +175,13 @@ static bool may_interrupt(const struct vcpu *v, const struct performed *p)
     return p->would == WOULD_APIC && v->rflags & RFLAGS_IF;
 }
 
+/* SPEC 8.5: a line of a report may be waiting for the guest's line to end; it goes out between clusters. */
+static bool may_end_line(const struct vcpu *v, const struct performed *p)
+{
+    const struct console_line *line = v->frame.console_line;
+    return p->insn.op == OP_OUT && line && !line->plain && line->last == '\n';
+}
+
 void translated_perform(struct vcpu *v)
 {
     struct code_frame *frame = &v->frame;
@@ -191,7 +199,7 @@ void translated_perform(struct vcpu *v)
         ((const struct translation *)frame->running)->avoided[p->would] += done;
     frame->flags = v->rflags & FLAGS_STATUS_BITS;
     frame->left = !done || record_needs_care(v) || (v->rflags & RFLAGS_IF) > interrupts || may_interrupt(v, p) ||
-                  is_stale(v, &p->insn);
+                  may_end_line(v, p) || is_stale(v, &p->insn);
     /* Translated code knows where it is; of an instruction that was not completed nobody else would say it. */
     if (frame->left)
         vcpu_dirty(v, PART_RIP);
