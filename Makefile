@@ -12,6 +12,7 @@
 #                make bench-record: test/bench/expected.tsv anew; make bench-host: emul/ in nanoseconds on this CPU
 # make damaged   build/damaged/exeunt.elf, which must say that it is
 # make switched  build/switched/exeunt.elf, in which a test can switch checks off (lib/test_switch.h)
+# make traced    build/traced/exeunt.elf, which tells each time that it counts (vmx/exit_trace.h)
 # make build/exeuntctl: hypercalls from a shell in a Linux guest (docs/REPORTS.md)
 # make report    build/exeunt-report, which shows serial logs (docs/REPORTS.md); make test-pages: its page in Chromium
 # make size      lines per room, bytes of the image as loaded and as unpacked, memory owned
@@ -30,7 +31,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 IMAGE_LIMIT := 163840
 TEXT_LIMIT := 196608
 
-.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched damaged
+.PHONY: all iso run deps unit fuzz fuzz-corpus nightly proofs check format format-check lint test test-all clean guests linux size bench bench-record bench-host counted switched traced damaged
 .DELETE_ON_ERROR:
 all: $(BUILD)/exeunt.elf $(BUILD)/exeuntctl guests
 
@@ -266,6 +267,10 @@ counted:
 # The image in which a guest can switch checks off (lib/test_switch.h): only to show that its tests would notice.
 switched:
 	@$(MAKE) BUILD=$(BUILD)/switched RING0_EXTRA=-DEXEUNT_TEST_SWITCHES TEXT_LIMIT=262144 $(BUILD)/switched/exeunt.elf
+
+# The image that tells each time that goes into a row (vmx/exit_trace.h): only for a test, which adds them up itself.
+traced:
+	@$(MAKE) BUILD=$(BUILD)/traced RING0_EXTRA=-DEXEUNT_TRACE_EXITS TEXT_LIMIT=262144 $(BUILD)/traced/exeunt.elf
 
 # The image with something else where its packed part should be: only to show that it says so.
 damaged: $(BUILD)/damaged/exeunt.elf

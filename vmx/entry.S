@@ -187,8 +187,30 @@
     jnz 6b
     .endm
 
+    /* exit_trace() of vmx/exit_trace.h: a time in rax to the tally at rdx; all registers are kept. */
+    .macro trace_time
+#ifdef EXEUNT_TRACE_EXITS
+    pushq %rcx
+    pushq %rsi
+    pushq %rax
+    pushq %rdx
+    subq $8, %rsp
+    movb $0xf7, 7(%rsp) /* EXIT_TRACE_TIME */
+    leaq 7(%rsp), %rsi
+    movl $17, %ecx
+    movl $0xe9, %edx
+    rep outsb
+    addq $8, %rsp
+    popq %rdx
+    popq %rax
+    popq %rsi
+    popq %rcx
+#endif
+    .endm
+
     /* tally_add() of lib/statistics.h: a time in rax to what is at rdx; rax, rbx, rcx, rdx are changed. */
     .macro tally_add
+    trace_time
     movq %rax, %rbx
     orq $1, %rbx
     bsrq %rbx, %rcx

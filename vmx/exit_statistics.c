@@ -20,6 +20,7 @@ void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
         statistics_spread(s, &s->guest);
     s->key = row_key(ROW_EXEUNT);
     statistics_resolve(s);
+    exit_trace(EXIT_TRACE_START, s->rows, (u64)&s->guest);
 }
 
 /* Two distributions in a page. */

@@ -21,6 +21,7 @@
 #include "lib/statistics.h"
 #include "lib/types.h"
 #include "vmx/exit_rows.h"
+#include "vmx/exit_trace.h"
 
 /* What is known of exits, beside their row. */
 struct detail {
@@ -105,6 +106,7 @@ static inline void statistics_put_down(struct exit_statistics *s, u64 time)
     served->count++;
     served->time += time;
     tally_add(served->tally, time);
+    exit_trace(EXIT_TRACE_TIME, served->tally, time);
 }
 
 /* `entered`: TSC before the VM entry that this exit ends, `exited`: TSC at this exit. */
@@ -112,6 +114,7 @@ static inline void statistics_exit(struct exit_statistics *s, u64 entered, u64 e
 {
     statistics_put_down(s, entered - s->accounted);
     tally_add(&s->guest, exited - entered);
+    exit_trace(EXIT_TRACE_TIME, &s->guest, exited - entered);
     s->accounted = exited;
 }
 
