@@ -26,7 +26,7 @@ static inline void exit_trace(enum exit_trace_kind kind, const void *at, u64 val
     asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(0xe9) : "memory");
 }
 #else
-static inline void exit_trace(enum exit_trace_kind kind, const void *at, u64 value) {}
+#define exit_trace(kind, at, value) ((void)0)
 #endif
 
 #endif
