@@ -16,6 +16,7 @@ enum danger_kind {
     GUARDED,     /* stays right: another check finds it */
     BY_FAR,      /* only with engine=cluster (option engine=cluster), in 64-bit code, and where there is SMEP */
     BY_REGISTER, /* not with engine=cluster: reading another register is not what the translation is for */
+    BY_PATIENCE, /* not with engine=cluster: code in a page that is written often is not translated again so soon */
     HV_ONLY, /* bare, Bochs 2.7 goes wrong here: what it keeps of an instruction over two pages knows the first one */
 };
 
@@ -27,7 +28,7 @@ static const struct danger {
 } dangers[] = {
     {"write", danger_write, TEST_NO_DROP | TEST_NO_COMPARE, BY_REGISTER},
     {"warm-tlb", danger_warm, TEST_NO_FLUSH, BY_TLB},
-    {"mixed", danger_mixed, TEST_NO_COMPARE, PLAIN},
+    {"mixed", danger_mixed, TEST_NO_COMPARE, BY_PATIENCE},
     {"calm", danger_calm, TEST_NO_DROP | TEST_NO_COMPARE, LATE},
     {"alias", danger_alias, TEST_NO_DROP | TEST_NO_COMPARE, PLAIN},
     {"ahead", danger_ahead, TEST_NO_DROP | TEST_NO_COMPARE, PLAIN},
@@ -91,6 +92,7 @@ static bool has_check(enum danger_kind kind)
         return clusters && LONG_MODE && has_smep();
     case HV_ONLY:
     case BY_REGISTER:
+    case BY_PATIENCE:
         return !clusters;
     default:
         return true;
