@@ -10,13 +10,12 @@
 
 enum danger_kind {
     PLAIN,
-    BY_WALK,     /* only walks of four levels are remembered: with others there is no check to switch off */
-    BY_TLB,      /* only with coherence=ept, and where TLB entries survive an exit (not in Bochs): option tlb=kept */
-    LATE,        /* calls switch_later(), as BY_WALK does */
-    GUARDED,     /* stays right: another check finds it */
-    BY_FAR,      /* only with engine=cluster (option engine=cluster), in 64-bit code, and where there is SMEP */
-    BY_REGISTER, /* not with engine=cluster: reading another register is not what the translation is for */
-    BY_PATIENCE, /* not with engine=cluster: code in a page that is written often is not translated again so soon */
+    BY_WALK,      /* only walks of four levels are remembered: with others there is no check to switch off */
+    BY_TLB,       /* only with coherence=ept, and where TLB entries survive an exit (not in Bochs): option tlb=kept */
+    LATE,         /* calls switch_later(), as BY_WALK does */
+    GUARDED,      /* stays right: another check finds it */
+    BY_FAR,       /* only with engine=cluster (option engine=cluster), in 64-bit code, and where there is SMEP */
+    NOT_CLUSTERS, /* not with engine=cluster, which has nothing there that could be stale: see each */
     HV_ONLY, /* bare, Bochs 2.7 goes wrong here: what it keeps of an instruction over two pages knows the first one */
 };
 
@@ -26,9 +25,11 @@ static const struct danger {
     u32 off; /* the checks without which it goes wrong; coherence=bytes: and TEST_NO_COMPARE */
     enum danger_kind kind;
 } dangers[] = {
-    {"write", danger_write, TEST_NO_DROP | TEST_NO_COMPARE, BY_REGISTER},
+    /* reading another register is not what a translation is for */
+    {"write", danger_write, TEST_NO_DROP | TEST_NO_COMPARE, NOT_CLUSTERS},
     {"warm-tlb", danger_warm, TEST_NO_FLUSH, BY_TLB},
-    {"mixed", danger_mixed, TEST_NO_COMPARE, BY_PATIENCE},
+    /* what is written that often is not translated again so soon; second-mixed shows it */
+    {"mixed", danger_mixed, TEST_NO_COMPARE, NOT_CLUSTERS},
     {"calm", danger_calm, TEST_NO_DROP | TEST_NO_COMPARE, LATE},
     {"alias", danger_alias, TEST_NO_DROP | TEST_NO_COMPARE, PLAIN},
     {"ahead", danger_ahead, TEST_NO_DROP | TEST_NO_COMPARE, PLAIN},
@@ -91,8 +92,7 @@ static bool has_check(enum danger_kind kind)
     case BY_FAR:
         return clusters && LONG_MODE && has_smep();
     case HV_ONLY:
-    case BY_REGISTER:
-    case BY_PATIENCE:
+    case NOT_CLUSTERS:
         return !clusters;
     default:
         return true;
