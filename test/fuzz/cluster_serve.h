@@ -78,12 +78,15 @@ struct outcome {
     u64 avoided[WOULD_END];
 };
 
-/* The exit as vmx/entry.S takes it when it can: nothing is there but the flags. */
+/* The exit as vmx/entry.S takes it when it can: nothing is there but the flags, and the frame is as the last run that
+ * site_find() was asked for left it: this one. */
 static void enter_quickly(struct vcpu *v, const struct translation *found)
 {
     if (found->watched || found->walk_index == TC_NO_WALK || draw(2))
         return;
+    struct code_frame frame = v->frame;
     *v = guests_truth;
+    v->frame = frame;
     cluster_exit(v);
     v->rflags = guests_truth.rflags;
     if (found->uses_rsp)
