@@ -9,16 +9,25 @@ void translations_init(struct translations *t, struct coherence *coherence, void
     t->code = code;
     t->executable = executable;
     for (u32 i = 0; i < TRANSLATIONS; i++)
-        t->table[i] = (struct translation){.rip = TC_EMPTY};
+        t->table[i] = (struct translation){.rip = TC_EMPTY, .places = &places_none};
+}
+
+static void hand_on(struct translations *t, struct translation *translation, struct account *from, struct account *to)
+{
+    translation->hits += from->count;
+    translation->time += from->time;
+    t->quick[translation->kind] += from->count;
+    account_hand_on(from, to);
 }
 
 void translation_settle(struct translations *t, struct translation *translation)
 {
     static struct account nobody;
-    translation->hits += translation->quick.count;
-    t->quick[translation->kind] += translation->quick.count;
-    translation->time += translation->quick.time;
-    account_hand_on(&translation->quick, translation->detail ? translation->detail : &nobody);
+    struct exit_places *places = translation->places;
+    hand_on(t, translation, &translation->quick, translation->detail ? translation->detail : &nobody);
+    for (u32 i = 0; i < PLACES && places->taken; i++)
+        if (places->place[i].where != NOWHERE_AT_ALL)
+            hand_on(t, translation, &places->place[i].account, places->place[i].detail);
     if (!translation->piece_size)
         return;
     for (u32 kind = 0; kind < TC_KINDS; kind++) {
@@ -83,7 +92,7 @@ static struct translation *piece_in(struct translations *t, u32 from, u32 to)
 /* Not used since it was passed over. */
 static bool is_cold(const struct translation *one)
 {
-    return one->uses == one->hits + one->quick.count || !translation_is_fresh(one);
+    return one->uses == translation_uses(one) || !translation_is_fresh(one);
 }
 
 u8 *translations_room(struct translations *t)
@@ -101,7 +110,7 @@ u8 *translations_room(struct translations *t)
             t->coherence->counts.invalidations_eviction++;
             continue;
         }
-        in_the_way->uses = in_the_way->hits + in_the_way->quick.count;
+        in_the_way->uses = translation_uses(in_the_way);
         t->next = in_the_way->piece + (u32)align_up(in_the_way->piece_size, 64);
         passed++;
     }
@@ -152,7 +161,7 @@ static struct translation *place_for(struct translations *t, u64 rip, const stru
             continue;
         if (is_cold(place))
             cold = place;
-        place->uses = place->hits + place->quick.count;
+        place->uses = translation_uses(place);
     }
     if (empty)
         return empty;
@@ -239,10 +248,13 @@ static void write_head(struct translation *one, const struct code_source *source
 /* Another site is to have the place: the exit in progress, if it was put down here, is one of its row only. */
 static void vacate(struct translations *t, struct translation *place)
 {
-    if (place->rip != TC_EMPTY || place->quick.count)
-        translations_drop(t, place);
+    translations_drop(t, place);
     if (t->served && *t->served == &place->quick)
         *t->served = place->detail;
+    else if (t->served)
+        *t->served = places_detail_of(place->places, *t->served);
+    places_release(place->places);
+    place->places = &places_none;
 }
 
 /* What was counted for the same site goes on, and the exit in progress is among it. */
@@ -255,6 +267,9 @@ static void inherit(struct translations *t, struct translation *place, const str
         vacate(t, place);
     struct translation before = *place;
     *place = *made;
+    place->places = before.places;
+    if (place->several && !place->places->taken)
+        place->places = places_take(t->places);
     if (!same)
         return;
     place->hits = place->inherited = place->checked_hits = before.hits;
@@ -295,6 +310,6 @@ struct translation *translations_place(struct translations *t, u64 rip)
     if (!place || (place->rip == rip && !place->piece_size))
         return place;
     vacate(t, place);
-    *place = (struct translation){.rip = TC_EMPTY, .walk_index = TC_NO_WALK};
+    *place = (struct translation){.rip = TC_EMPTY, .walk_index = TC_NO_WALK, .places = &places_none};
     return place;
 }

@@ -12,6 +12,7 @@
 #define CACHE_TRANSLATIONS_H
 
 #include "cache/coherence.h"
+#include "cache/places.h"
 #include "lib/statistics.h"
 
 #define TRANSLATIONS_BITS 10
@@ -72,13 +73,14 @@ struct translation {
     u64 expect; /* what the exit must be about, in the bits of expect_mask: qualification, guest-physical address */
     u64 expect_mask;
     const void *code;
-    u32 uses_to_compare;    /* counts down from TC_COMPARE_AGAIN */
-    u32 walk_index;         /* see `entry` */
-    u32 epoch;              /* the owner's: of an answer, which stands for no code */
-    u32 uses_rsp;           /* v->gpr[RSP] must be there before it runs */
-    u32 generation;         /* as in at[0] */
-    struct code_page *held; /* the same */
-    struct tc_word *word;   /* the further pages: their walks and generations */
+    u32 uses_to_compare;        /* counts down from TC_COMPARE_AGAIN */
+    u32 walk_index;             /* see `entry` */
+    u32 epoch;                  /* the owner's: of an answer, which stands for no code */
+    u32 uses_rsp;               /* v->gpr[RSP] must be there before it runs */
+    u32 generation;             /* as in at[0] */
+    struct code_page *held;     /* the same */
+    struct tc_word *word;       /* the further pages: their walks and generations */
+    struct exit_places *places; /* where exits went that are not in `quick`; &places_none: all are in it */
     /*
      * The walk to the first page, as in ept/walk_memo.h; entry 0 by its offset in the table that CR3 names. walk_index
      * TC_NO_WALK: not so, or more is to be checked.
@@ -98,6 +100,7 @@ struct translation {
     bool traced;  /* formed from a path: emul/trace.h */
     bool watched; /* its owner waits for the guest to leave its path */
     bool roams;   /* the instruction is at one register or port now, and at another one then */
+    bool several; /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
     u8 remade;    /* how often, because it did not keep its promise */
     u16 promise;  /* exits for one, with it, as far as its maker saw; 0: not said */
     u16 length;   /* of the instruction that exits */
@@ -137,6 +140,7 @@ struct translations {
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
     struct translations_counts counts;
+    struct exit_places places[PLACES_TABLES];
     struct translation table[TRANSLATIONS];
 };
 
@@ -166,6 +170,12 @@ static inline bool translation_is_there(const struct translation *t)
     return t->rip != TC_EMPTY;
 }
 
+/* How often it was used. */
+static inline u64 translation_uses(const struct translation *t)
+{
+    return t->hits + t->quick.count + places_count(t->places);
+}
+
 /* Whether its pages were not written since it was made. */
 static inline bool translation_is_fresh(const struct translation *t)
 {
@@ -190,7 +200,7 @@ bool translation_same(const struct translation *translation);
 /* The same for one that is about to be used; where not, coherence is told and it is dropped. */
 bool translation_compare(struct translations *t, struct translation *translation);
 
-/* Moves what was counted in `translation` to t->quick, t->avoided and its detail; `hits`, `spared` and `time` keep it
+/* Moves what was counted in `translation` to t->quick, t->avoided and its details; `hits`, `spared` and `time` keep it
  * for the site. */
 void translation_settle(struct translations *t, struct translation *translation);
 

@@ -60,12 +60,12 @@ void vcpu_offsets(void)
     TRANSLATION(expect, EXPECT);
     TRANSLATION(expect_mask, EXPECT_MASK);
     TRANSLATION(code, CODE);
-    TRANSLATION(quick.count, QUICK);
     TRANSLATION(uses_to_compare, USES_TO_COMPARE);
     TRANSLATION(generation, GENERATION);
     TRANSLATION(walk_index, WALK_INDEX);
     TRANSLATION(held, PAGE);
     TRANSLATION(word, WORD);
+    TRANSLATION(places, PLACES);
     TRANSLATION(value, VALUE);
     TRANSLATION(epoch, EPOCH);
     TRANSLATION(entry, ENTRY);
@@ -73,6 +73,12 @@ void vcpu_offsets(void)
     CONSTANT(T_SIZE, sizeof(struct translation));
     CONSTANT(T_HASH, (s32)TRANSLATIONS_HASH);
     CONSTANT(T_SHIFT, TRANSLATIONS_SHIFT);
+    _Static_assert(offsetof(struct translation, quick) == 0, "its account is found where it is");
+    _Static_assert(offsetof(struct exit_place, account) == 0 && sizeof(struct exit_place) == 48,
+                   "find_place of vmx/entry.S");
+    CONSTANT(PLACE_WHERE, offsetof(struct exit_place, where));
+    CONSTANT(PLACE_SLOTS, PLACES);
+    CONSTANT(PLACE_PORT_TO_REGISTER, PLACE_PORT_TO_REGISTER);
     CONSTANT(PAGE_GENERATION, offsetof(struct code_page, generation));
     CONSTANT(PAGE_STATE, offsetof(struct code_page, state));
     CONSTANT(PAGE_READ_ONLY, CODE_PAGE_READ_ONLY);

@@ -73,7 +73,7 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
 /* Where code changes all the time, another translation soon would be no better. */
 static void forget(struct vcpu *v, struct sites *sites, struct translation *found, u64 rip)
 {
-    bool useful = found->hits - found->inherited + found->quick.count > TC_COMPARE_AGAIN;
+    bool useful = translation_uses(found) - found->inherited > TC_COMPARE_AGAIN;
     translations_drop(&sites->tc, found);
     if (!useful)
         in_vain(v, sites, rip, found, WHY_CHANGES);
@@ -89,7 +89,7 @@ static bool is_kept(struct sites *sites, struct translation *t)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
-    if (t->hits + t->quick.count - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
+    if (translation_uses(t) - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
         return true;
     translation_settle(&sites->tc, t);
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
@@ -133,7 +133,7 @@ static struct translation *find(struct vcpu *v, struct sites *sites, const struc
 
 static bool is_watched_enough(const struct vcpu *v, const struct sites *sites, const struct translation *found)
 {
-    return found->watched && found->hits - found->inherited + found->quick.count > WATCHED_USES &&
+    return found->watched && translation_uses(found) - found->inherited > WATCHED_USES &&
            v->rip == sites->recording.rip;
 }
 
@@ -227,7 +227,7 @@ static struct translation *made_before(struct sites *sites, u64 rip, u64 rip_off
 {
     struct translation *place = &sites->tc.table[translations_slot(rip)];
     for (u32 i = 0; i < 2; i++)
-        if (place[i].rip_offset == rip_offset && place[i].hits + place[i].quick.count)
+        if (place[i].rip_offset == rip_offset && translation_uses(&place[i]))
             return &place[i];
     return NULL;
 }

@@ -137,6 +137,7 @@ static void describe(struct vcpu *v, const struct sites *sites, const struct sit
         .cs_limit = site_cs_limit(v),
         .expect = exit->detail,
         .expect_mask = expect_mask,
+        .places = &places_none,
         .reason = exit->reason,
         .mode = v->seg[SEG_CS].access,
         .uses_rsp = uses_rsp(cluster),
@@ -181,6 +182,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     bool worth = carry != CARRY_NOT && cluster->exiting &&
                  (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
     describe(v, sites, exit, expected_bits(exit, &request));
+    made.several = request.any_port || (policy_is_apic(&v->vm->policy, exit->detail) && made.expect_mask == PAGE_MASK);
     if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
         return false;
     site_note_walks(v, &made, &sites->source);

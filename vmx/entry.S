@@ -150,6 +150,17 @@
     jnz \miss
     .endm
 
+    /* An EPT violation by the instruction's own access to data. */
+    .macro check_data_access miss
+    read EXIT_QUALIFICATION %rax
+    andl $VIOLATION_KIND, %eax
+    cmpl $VIOLATION_DATA, %eax
+    jne \miss
+    read IDT_VECTORING_INFO %rax
+    testl %eax, %eax
+    js \miss
+    .endm
+
     /* RIP leads to the page that it led to, and the page has not been written. */
     .macro check_code miss
     read GUEST_CR3 %rax
@@ -257,8 +268,37 @@
     .if \timed
     count_time
     .else
-    incq T_QUICK(%rcx)
+    incq ACCOUNT_COUNT(%rcx)
     .endif
+    .endm
+
+    /* place_at() of cache/places.h: rax = what the exit is about; rdx = the place, where that is the one that it is for */
+    .macro find_place miss
+    movl %eax, %edx
+    shrl $PLACE_PORT_TO_REGISTER, %edx
+    xorl %eax, %edx
+    andl $(PLACE_SLOTS-1) << 4, %edx
+    leaq (%rdx,%rdx,2), %rdx
+    addq T_PLACES(%rcx), %rdx
+    cmpq %rax, PLACE_WHERE(%rdx)
+    jne \miss
+    .endm
+
+    /* As run_translation, for one that serves several places: the exit is put down to its place. */
+    .macro run_at_place field timed miss
+    decl T_USES_TO_COMPARE(%rcx)
+    jz 5f
+4:  check_detail \field, \miss
+    xorq T_EXPECT(%rcx), %rax
+    find_place \miss
+    movq %rcx, FRAME_RUNNING(%rsp)
+    movq %rdx, %rcx
+    count_use \timed
+    movq FRAME_RUNNING(%rsp), %rcx
+    jmp *T_CODE(%rcx)
+5:  call vmx_compare
+    jnz 4b
+    jmp \miss
     .endm
 
     .macro run_translation timed miss
@@ -284,6 +324,7 @@ vmx_exit_quick_\name:
     find_translation vmx_exit_slow_\name
 
     .globl vmx_check_ept_\name, vmx_check_io_\name, vmx_check_alone_\name, vmx_check_ept_far_\name, vmx_check_io_far_\name
+    .globl vmx_check_ept_any_\name, vmx_check_io_any_\name
     /* Code in several pages, or code that needs RSP. */
 vmx_check_ept_far_\name:
     check_words vmx_exit_slow_\name
@@ -291,13 +332,7 @@ vmx_check_ept_far_\name:
     movq %rax, VCPU_RSP(%rsp)
 vmx_check_ept_\name:
     check_detail GUEST_PHYSICAL_ADDRESS, vmx_exit_slow_\name
-    read EXIT_QUALIFICATION %rax
-    andl $VIOLATION_KIND, %eax
-    cmpl $VIOLATION_DATA, %eax
-    jne vmx_exit_slow_\name
-    read IDT_VECTORING_INFO %rax
-    testl %eax, %eax
-    js vmx_exit_slow_\name
+    check_data_access vmx_exit_slow_\name
 2:  check_code vmx_exit_slow_\name
     run_translation \timed, vmx_exit_slow_\name
 
@@ -308,6 +343,22 @@ vmx_check_io_far_\name:
 vmx_check_io_\name:
     check_detail EXIT_QUALIFICATION, vmx_exit_slow_\name
     jmp 2b
+
+    /* For several ports or registers. */
+vmx_check_ept_any_\name:
+    check_data_access vmx_exit_slow_\name
+    check_words vmx_exit_slow_\name
+    read GUEST_RSP %rax
+    movq %rax, VCPU_RSP(%rsp)
+    check_code vmx_exit_slow_\name
+    run_at_place GUEST_PHYSICAL_ADDRESS, \timed, vmx_exit_slow_\name
+
+vmx_check_io_any_\name:
+    check_words vmx_exit_slow_\name
+    read GUEST_RSP %rax
+    movq %rax, VCPU_RSP(%rsp)
+    check_code vmx_exit_slow_\name
+    run_at_place EXIT_QUALIFICATION, \timed, vmx_exit_slow_\name
 
     /* The exit itself says all: what is done, and how long the instruction is. */
 vmx_check_alone_\name:

@@ -20,6 +20,8 @@ extern const char vmx_check_ept_timed[], vmx_check_io_timed[], vmx_check_alone_t
 extern const char vmx_check_ept_plain[], vmx_check_io_plain[], vmx_check_alone_plain[];
 extern const char vmx_check_ept_far_timed[], vmx_check_io_far_timed[], vmx_check_ept_far_plain[],
     vmx_check_io_far_plain[];
+extern const char vmx_check_ept_any_timed[], vmx_check_io_any_timed[], vmx_check_ept_any_plain[],
+    vmx_check_io_any_plain[];
 
 void vmx_segment_base(void);
 
@@ -38,33 +40,46 @@ static const u8 rows[TC_KINDS] = {
     [SITE_VMCALL] = EXIT_REASON_VMCALL,
 };
 
-/* What the exits of a translation are about: where it was made for several places, no more is known of them. */
-static u64 detail_of(const struct translation *made)
+/* What the exits of a translation are about, `where` being its `expect` or as much of one exit. */
+static u64 detail_of(const struct translation *made, u64 where)
 {
     u32 row = rows[made->kind];
-    bool several = made->expect_mask != ~0ull;
     switch (made->reason) {
     case EXIT_REASON_IO_INSTRUCTION:
-        return several ? detail_key(row, DETAIL_SEVERAL) : detail_key_of_io(made->expect);
+        return detail_key_of_io(where);
     case EXIT_REASON_EPT_VIOLATION:
-        if (row == ROW_MMIO)
-            return detail_key_of_page(made->expect);
-        return several ? detail_key(row, DETAIL_SEVERAL) : detail_key_of_register(made->expect);
+        return row == ROW_MMIO ? detail_key_of_page(where) : detail_key_of_register(where);
     case EXIT_REASON_MOV_DR:
-        return detail_key_of_dr(made->expect);
+        return detail_key_of_dr(where);
     case EXIT_REASON_RDMSR:
-        return detail_key(row, made->expect >> 32);
+        return detail_key(row, where >> 32);
     case EXIT_REASON_CPUID:
-        return detail_key_of_leaf((u32)made->expect);
+        return detail_key_of_leaf((u32)where);
     default:
-        return detail_key(row, (u32)made->expect);
+        return detail_key(row, (u32)where);
     }
 }
 
 void exit_site_account(struct cpu *cpu, struct translation *made)
 {
-    made->detail = statistics_account(&cpu->statistics, detail_of(made));
+    u64 key = made->several ? detail_key(rows[made->kind], DETAIL_SEVERAL) : detail_of(made, made->expect);
+    made->detail = statistics_account(&cpu->statistics, key);
     made->quick.tally = made->detail->tally;
+}
+
+/* Who has this exit, which `found` serves. */
+static struct account *account_of(struct cpu *cpu, struct translation *found, u64 where)
+{
+    if (!found->places->taken)
+        return &found->quick;
+    struct exit_place *place = place_at(found->places, where);
+    if (place->where != where) {
+        translation_settle(&cpu->sites->tc, found); /* another one was there */
+        place->where = where;
+        place->detail = statistics_account(&cpu->statistics, detail_of(found, where));
+        place->account.tally = place->detail->tally;
+    }
+    return &place->account;
 }
 
 /* What entry.S has to ask for it; nothing there where it takes more than that can do. */
@@ -77,6 +92,10 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
     if (far) {
         io = timed ? vmx_check_io_far_timed : vmx_check_io_far_plain;
         ept = timed ? vmx_check_ept_far_timed : vmx_check_ept_far_plain;
+    }
+    if (made->several) {
+        io = timed ? vmx_check_io_any_timed : vmx_check_io_any_plain;
+        ept = timed ? vmx_check_ept_any_timed : vmx_check_ept_any_plain;
     }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
@@ -177,7 +196,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (!found)
         return false;
     note_cr3(cpu);
-    cpu->statistics.served = &found->quick;
+    cpu->statistics.served = account_of(cpu, found, detail);
     cpu->statistics.key = 0;
     cpu->run = found->code;
     cpu->chores |= CHORE_RUN;
@@ -188,7 +207,7 @@ static void fold_sites(struct cpu *cpu)
 {
     struct translations *tc = &cpu->sites->tc;
     for (u32 i = 0; i < TRANSLATIONS; i++)
-        if (translation_is_there(&tc->table[i]) || tc->table[i].quick.count)
+        if (translation_is_there(&tc->table[i]) || tc->table[i].quick.count || tc->table[i].places->taken)
             translation_settle(tc, &tc->table[i]);
     sites_settle(cpu->sites);
     for (u32 kind = 0; kind < TC_KINDS; kind++) {

@@ -672,6 +672,7 @@ static struct translation *translated(u32 slot, u64 rip, u64 hits, u64 spared)
 {
     sites.tc.table[slot] = (struct translation){
         .rip = rip,
+        .places = &places_none,
         .hits = hits,
         .spared = spared,
         .piece_size = 100 + slot,
@@ -740,9 +741,11 @@ static void each_site_is_in_table_and_json(void **state)
     vga->code_size = CODE_16;
     translated(400, 0x100000, 300, 900)->why = WHY_LIMIT;
     translated(401, 0x100004, 0, 0); /* never used */
-    *translated(402, TC_EMPTY, 44, 4) = (struct translation){.rip = TC_EMPTY, .hits = 44, .code_size = CODE_64};
+    *translated(402, TC_EMPTY, 44,
+                4) = (struct translation){.rip = TC_EMPTY, .places = &places_none, .hits = 44, .code_size = CODE_64};
     sites.tc.table[403] = (struct translation){
         .rip = 0x3000,
+        .places = &places_none,
         .hits = 10,
         .time = 3,
         .reason = EXIT_REASON_RDMSR, /* vmx/answers.h */
