@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Runs of string elements within one page of RAM: what can fault or end is asked once, then bytes move at machine
- * speed, each element by one machine access, in order.
+ * speed, each element by one machine access, in order; between memory and ports by the machine's own REP INS and OUTS.
  */
 #include "emul/device.h"
 #include "emul/interp_string.h"
@@ -102,33 +102,92 @@ u64 run_stos(struct string *s, u64 count)
     return target.count;
 }
 
-/* A port takes its time: the clock is looked at after each element. */
-u64 run_ins(struct string *s, u64 count)
+/* ---- ports ---- */
+
+/* No guard and nobody who follows what goes by: the elements of a run are the machine's. */
+static bool is_plain(const struct string *s)
+{
+    const struct vcpu *v = s->in->v;
+    enum verdict verdict = policy_port(&v->vm->policy, (u16)v->gpr[RDX], s->size);
+    return verdict != DENY && verdict != GUARD && !s->line;
+}
+
+/*
+ * How many of the `left` next elements take at most half the time that is left, at the pace of those before: how long a
+ * port takes is not known. 0: the time is up.
+ */
+static u64 in_time(struct string *s, u64 left)
+{
+    const struct vm *vm = s->in->v->vm;
+    u64 bound = vm->string_deadline_ticks;
+    if (!bound)
+        return left;
+    u64 now = vm->machine->time();
+    if (!s->start)
+        s->start = now;
+    u64 spent = now - s->start;
+    if (spent >= bound)
+        return 0;
+    u64 fit = (bound - spent) * s->moved / (2 * spent + 1);
+    return min_u64(left, fit ? fit : 1);
+}
+
+static u64 move_plain(struct string *s, const struct run *run, bool in)
+{
+    const struct machine *machine = s->in->v->vm->machine;
+    u16 port = (u16)s->in->v->gpr[RDX];
+    u64 done = 0, some = in_time(s, run->count);
+    do {
+        some = some ? some : 1; /* the first: what led here took its time too */
+        if (in)
+            machine->port_ins(port, s->size, run->at + done * s->size, some);
+        else
+            machine->port_outs(port, s->size, run->at + done * s->size, some);
+        s->moved += some;
+        done += some;
+    } while (done < run->count && (some = in_time(s, run->count - done)));
+    return done;
+}
+
+/* One by one: the clock is looked at after each. */
+static u64 read_one_by_one(struct string *s, const struct run *target)
 {
     struct vcpu *v = s->in->v;
-    struct run target;
     u64 done = 0;
+    do {
+        access_store(target->at + done * s->size, s->size, device_port_read(v, (u16)v->gpr[RDX], s->size));
+        done++;
+    } while (done < target->count && !time_is_up(s->in, &s->start));
+    return done;
+}
+
+static u64 write_one_by_one(struct string *s, const struct run *source)
+{
+    struct vcpu *v = s->in->v;
+    u64 done = 0;
+    do {
+        device_port_write(v, (u16)v->gpr[RDX], s->size, (u32)access_load(source->at + done * s->size, s->size));
+        done++;
+    } while (done < source->count && !string_lets_report_in(s) && !time_is_up(s->in, &s->start));
+    return done;
+}
+
+u64 run_ins(struct string *s, u64 count)
+{
+    struct run target;
     if (!target_run(s, count, &target))
         return 0;
-    do {
-        access_store(target.at + done * s->size, s->size, device_port_read(v, (u16)v->gpr[RDX], s->size));
-        done++;
-    } while (done < target.count && !time_is_up(s->in, &s->start));
+    u64 done = is_plain(s) ? move_plain(s, &target, true) : read_one_by_one(s, &target);
     target_written(s, &target, done);
     return done;
 }
 
 u64 run_outs(struct string *s, u64 count)
 {
-    struct vcpu *v = s->in->v;
     struct run source;
-    u64 done = 0;
     if (!source_run(s, count, &source))
         return 0;
-    do {
-        device_port_write(v, (u16)v->gpr[RDX], s->size, (u32)access_load(source.at + done * s->size, s->size));
-        done++;
-    } while (done < source.count && !string_lets_report_in(s) && !time_is_up(s->in, &s->start));
+    u64 done = is_plain(s) ? move_plain(s, &source, false) : write_one_by_one(s, &source);
     advance(s, RSI, done);
     return done;
 }

@@ -14,6 +14,7 @@ struct string {
     u32 address_size;
     u64 step;
     u64 start; /* time_is_up() */
+    u64 moved; /* elements since then, where a run counts them */
     bool ends; /* REPE, REPNE: the last comparison ends the repetition */
     struct access_cursor source, target;
     const struct console_line *line; /* of what is written to the console; else NULL */

@@ -26,6 +26,8 @@ struct console_line;
 struct machine {
     u32 (*port_in)(u16 port, u32 size); /* size 1, 2, 4 */
     void (*port_out)(u16 port, u32 size, u32 value);
+    void (*port_ins)(u16 port, u32 size, void *to, u64 count); /* `count` elements, upwards */
+    void (*port_outs)(u16 port, u32 size, const void *from, u64 count);
     bool (*msr_read)(u32 msr, u64 *value); /* false: #GP */
     bool (*msr_write)(u32 msr, u64 value);
     /* Vector registers of the guest, which live in the machine: `index` is one of enum vector_register. */

@@ -45,6 +45,37 @@ static inline void out32(u16 port, u32 value)
     asm volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
+/* `count` elements from a port to memory, upwards; bit 10 of RFLAGS is clear in C. */
+static inline void ins8(u16 port, void *to, u64 count)
+{
+    asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void ins16(u16 port, void *to, u64 count)
+{
+    asm volatile("rep insw" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void ins32(u16 port, void *to, u64 count)
+{
+    asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void outs8(u16 port, const void *from, u64 count)
+{
+    asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void outs16(u16 port, const void *from, u64 count)
+{
+    asm volatile("rep outsw" : "+S"(from), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void outs32(u16 port, const void *from, u64 count)
+{
+    asm volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(port) : "memory");
+}
+
 static inline u64 rdmsr(u32 msr)
 {
     u32 low, high;

@@ -34,6 +34,36 @@ static void port_out(u16 port, u32 size, u32 value)
     }
 }
 
+static void port_ins(u16 port, u32 size, void *to, u64 count)
+{
+    switch (size) {
+    case 1:
+        ins8(port, to, count);
+        break;
+    case 2:
+        ins16(port, to, count);
+        break;
+    default:
+        ins32(port, to, count);
+        break;
+    }
+}
+
+static void port_outs(u16 port, u32 size, const void *from, u64 count)
+{
+    switch (size) {
+    case 1:
+        outs8(port, from, count);
+        break;
+    case 2:
+        outs16(port, from, count);
+        break;
+    default:
+        outs32(port, from, count);
+        break;
+    }
+}
+
 /* RDTSCP has it too, and never exits to an outer hypervisor. Whoever asks for IA32_TSC_AUX performs just that. */
 static bool msr_read(u32 msr, u64 *value)
 {
@@ -84,6 +114,8 @@ static void port_read(u16 port, u32 size, u32 value)
 const struct machine real_machine = {
     .port_in = port_in,
     .port_out = port_out,
+    .port_ins = port_ins,
+    .port_outs = port_outs,
     .msr_read = msr_read,
     .msr_write = vmx_wrmsr_safe,
     .vector_get = vmx_vector_get,

@@ -80,6 +80,23 @@ static void guest_port_out(u16 port, u32 size, u32 value)
     guest_note("out %x.%u %x;", port, size, value);
 }
 
+static void guest_port_ins(u16 port, u32 size, void *to, u64 count)
+{
+    for (u64 i = 0; i < count; i++) {
+        u32 value = host_guest.machine.port_in(port, size);
+        memcpy((u8 *)to + i * size, &value, size);
+    }
+}
+
+static void guest_port_outs(u16 port, u32 size, const void *from, u64 count)
+{
+    for (u64 i = 0; i < count; i++) {
+        u32 value = 0;
+        memcpy(&value, (const u8 *)from + i * size, size);
+        host_guest.machine.port_out(port, size, value);
+    }
+}
+
 static bool guest_msr_read(u32 msr, u64 *value)
 {
     *value = host_guest.tsc_aux;
@@ -246,6 +263,8 @@ __attribute__((unused)) static struct vcpu *guest_init(enum guest_mode mode, boo
     g->machine = (struct machine){
         .port_in = guest_port_in,
         .port_out = guest_port_out,
+        .port_ins = guest_port_ins,
+        .port_outs = guest_port_outs,
         .msr_read = guest_msr_read,
         .msr_write = guest_msr_write,
         .vector_get = guest_vector_get,

@@ -179,16 +179,45 @@ static void string_time(void **state)
     v->gpr[RCX] = 100;
     assert_int_equal(STEP(0xf3, 0x6c), EMUL_PARTIAL);
     assert_int_equal(v->rip, 0x200);
-    assert_int_equal(v->gpr[RCX], 95);
-    assert_int_equal(v->gpr[RDI], 0x5005);
+    assert_int_equal(v->gpr[RCX], 96);
+    assert_int_equal(v->gpr[RDI], 0x5004);
     assert_true(v->rflags & RFLAGS_RF);
     assert_int_equal(v->interruptibility, 0); /* so that the interrupt comes in */
     u32 rounds = 1;
     while (STEP(0xf3, 0x6c) == EMUL_PARTIAL)
         rounds++;
-    assert_int_equal(rounds, 19);
+    assert_int_equal(rounds, 24);
     assert_int_equal(v->gpr[RDI], 0x5064);
     assert_false(v->rflags & RFLAGS_RF);
+}
+
+static u64 port_takes;
+
+static u32 slow_in(u16 port, u32 size)
+{
+    host_guest.now += port_takes;
+    return 0;
+}
+
+/* The machine's own REP INS goes on for as long as the time bound lets it, however long the port takes. */
+static void string_pace(void **state)
+{
+    static const u64 takes[] = {1, 3, 10, 40, 100, 700, 1500, 5000};
+    const u64 bound = 2000;
+    for (u32 i = 0; i < COUNT_OF(takes); i++) {
+        v = guest_init(MODE_64, false);
+        port_takes = takes[i];
+        host_guest.machine.port_in = slow_in;
+        host_guest.tick = 1;
+        host_guest.vm.string_deadline_ticks = bound;
+        v->gpr[RDI] = 0x5000;
+        v->gpr[RCX] = 4000;
+        assert_int_equal(STEP(0xf3, 0x6c), EMUL_PARTIAL);
+        u64 moved = 4000 - v->gpr[RCX];
+        assert_int_equal(v->gpr[RDI], 0x5000 + moved);
+        assert_true(moved >= 1 && moved * (takes[i] + 1) >= bound * 9 / 10);
+        assert_true(host_guest.now <= bound + takes[i] + 100);
+    }
 }
 
 /* Output to the console stops at a line's end while a report waits for that (SPEC 8.5). */
@@ -725,6 +754,7 @@ int main(void)
         cmocka_unit_test(port_strings),
         cmocka_unit_test(string_faults),
         cmocka_unit_test(string_time),
+        cmocka_unit_test(string_pace),
         cmocka_unit_test(string_line),
         cmocka_unit_test(string_runs),
         cmocka_unit_test(string_runs_are_told),
