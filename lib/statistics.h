@@ -24,12 +24,16 @@ struct tally {
 
 /* Four buckets for each power of two: by the place of the leading one, and the two bits behind it. vmx/entry.S does the
  * same. */
-static inline u32 tally_bucket(u64 value)
+static inline u64 tally_bucket(u64 value)
 {
-    u64 some = value | 1; /* 0 has no leading one */
-    u32 top = 63 - (u32)__builtin_clzll(some);
-    u64 turned = some >> top | some << (-top & 63);
-    return top * 4 | (u32)(turned >> 62);
+    u64 some = value | 1, bucket; /* 0 has no leading one */
+    asm("bsrq %[some], %[bucket]\n\t"
+        "rorq %%cl, %[some]\n\t"
+        "shldq $2, %[some], %[bucket]"
+        : [bucket] "=&c"(bucket), [some] "+r"(some)
+        :
+        : "cc");
+    return bucket;
 }
 
 /* An empty series; its buckets stay its own. */
@@ -40,11 +44,9 @@ static inline void tally_reset(struct tally *tally)
         tally->bucket[i] = 0;
 }
 
-/* It has buckets. */
-static inline void tally_add(struct tally *tally, u64 value)
+/* One more value, in all but `count` and `sum`, which its owner knows from elsewhere. It has buckets. */
+static inline void tally_note(struct tally *tally, u64 value)
 {
-    tally->count++;
-    tally->sum += value;
     tally->squares += (u128)value * value;
     if (value < tally->min)
         tally->min = value;

@@ -219,8 +219,8 @@
 #endif
     .endm
 
-    /* tally_add() of lib/statistics.h: a time in rax to what is at rdx; rax, rbx, rcx, rdx are changed. */
-    .macro tally_add
+    /* tally_note() of lib/statistics.h: a time in rax to what is at rdx; rax, rbx, rcx, rdx are changed. */
+    .macro tally_note
     trace_time
     movq %rax, %rbx
     orq $1, %rbx
@@ -229,8 +229,6 @@
     shldq $2, %rbx, %rcx
     movq TALLY_BUCKET(%rdx), %rbx
     incq (%rbx,%rcx,8)
-    incq TALLY_COUNT(%rdx)
-    addq %rax, TALLY_SUM(%rdx)
     cmpq %rax, TALLY_MIN(%rdx)
     jbe 1f
     movq %rax, TALLY_MIN(%rdx)
@@ -253,12 +251,12 @@
     incq ACCOUNT_COUNT(%rbx)
     addq %rax, ACCOUNT_TIME(%rbx)
     movq ACCOUNT_TALLY(%rbx), %rdx
-    tally_add
+    tally_note
     leaq CPU_STATISTICS_GUEST(%rsp), %rdx
     movq CPU_EXITED(%rsp), %rax
     movq %rax, CPU_STATISTICS_ACCOUNTED(%rsp)
     subq CPU_ENTERED(%rsp), %rax
-    tally_add
+    tally_note
     movq CPU_STATISTICS_SERVED(%rsp), %rcx
     movq VCPU_RBX(%rsp), %rbx
     .endm
@@ -434,7 +432,7 @@ vmx_exit_\name:
 vmx_exit_slow_\name:
     store_other_registers
     leaq -CPU_VCPU(%rsp), %rdi
-    call exit_handle
+    call exit_handle_\name
     .globl vmx_entry_check_\name
 vmx_entry_check_\name:
     cmpl $0, CPU_ATTENTION(%rsp)

@@ -172,19 +172,9 @@ static __attribute__((noinline)) u32 odd_reason(struct cpu *cpu, u32 reason)
     exit_fatal(cpu, "unhandled VM exit %u (%s)", basic, exit_reason_name(reason));
 }
 
-/* Out of line, and called when nothing is known yet that would have to be kept: the path with timing=off is not longer
- * for it. */
-static __attribute__((noinline)) void count_timed(struct cpu *cpu)
+/* The last exit has been counted. Inline in both that count, so that neither asks which it is. */
+static inline __attribute__((always_inline)) void handle(struct cpu *cpu)
 {
-    statistics_exit(&cpu->statistics, cpu->entered, cpu->exited);
-}
-
-void exit_handle(struct cpu *cpu)
-{
-    if (cpu->timed)
-        count_timed(cpu);
-    else
-        statistics_exit_untimed(&cpu->statistics);
     u32 reason = (u32)vmread_sure(VMCS_EXIT_REASON);
     cpu->injected = false;
     if (__builtin_expect(reason >= EXIT_REASON_LIMIT, 0))
@@ -201,6 +191,18 @@ void exit_handle(struct cpu *cpu)
     handler(cpu);
     statistics_resolve(&cpu->statistics);
     prepare_entry(cpu);
+}
+
+void exit_handle_timed(struct cpu *cpu)
+{
+    statistics_exit(&cpu->statistics, cpu->entered, cpu->exited);
+    handle(cpu);
+}
+
+void exit_handle_plain(struct cpu *cpu)
+{
+    statistics_exit_untimed(&cpu->statistics);
+    handle(cpu);
 }
 
 void exit_left(struct cpu *cpu)

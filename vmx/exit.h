@@ -11,9 +11,10 @@
 
 /*
  * Called by entry.S with the guest's registers stored. On return the guest is entered; where translated code is to run
- * instead it does not return.
+ * instead it does not return. Timed with timing=on, plain with timing=off.
  */
-void exit_handle(struct cpu *cpu);
+void exit_handle_timed(struct cpu *cpu);
+void exit_handle_plain(struct cpu *cpu);
 
 /* Called by entry.S when translated code was left in a state that is to be written back whole. */
 void exit_finish(struct cpu *cpu);
@@ -21,7 +22,7 @@ void exit_finish(struct cpu *cpu);
 /* The same for translated code that is watched (vmx/exit_site.h), when it left by itself. */
 void exit_left(struct cpu *cpu);
 
-/* Called by entry.S when something wants attention between exit_handle() and VMRESUME. */
+/* Called by entry.S when something wants attention between exit_handle_*() and VMRESUME. */
 void exit_attend(struct cpu *cpu);
 
 /* VMLAUNCH or VMRESUME fell through with these RFLAGS. */

@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/exit_statistics.h"
 
-void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
-{
-    for (u32 row = 0; row < ROW_COUNT; row++) {
-        tally_reset(&s->rows[row]);
-        s->other[row] = (struct account){.tally = &s->rows[row]};
-        s->avoided[row] = s->hits[row] = 0;
-    }
-    tally_reset(&s->guest);
-    for (u32 i = 0; i < s->details; i++) { /* who put something down here will do so again */
-        struct account *account = &s->detail[s->in_use[i]].account;
-        account->time = account->count = 0;
-    }
-    s->started = tsc;
-    s->accounted = tsc;
-    s->timed = timed;
-    if (timed && !s->guest.bucket) /* a reset leaves it its buckets */
-        statistics_spread(s, &s->guest);
-    s->key = row_key(ROW_EXEUNT);
-    statistics_resolve(s);
-    exit_trace(EXIT_TRACE_START, s->rows, (u64)&s->guest);
-}
-
 /* Two distributions in a page. */
 _Static_assert(2 * TALLY_BUCKETS * sizeof(u64) == PAGE_SIZE, "half of it");
 
@@ -37,11 +15,38 @@ static u64 *take_half(struct exit_statistics *s)
     return half;
 }
 
-void statistics_spread(struct exit_statistics *s, struct tally *tally)
+/* Before something is noted in it, which looks for no buckets. A reset leaves it its own. */
+static void give_buckets(struct exit_statistics *s, struct tally *tally)
 {
     static u64 nowhere[TALLY_BUCKETS];
+    if (tally->bucket)
+        return;
     u64 *half = take_half(s);
     tally->bucket = half ? half : nowhere;
+}
+
+void statistics_start(struct exit_statistics *s, u64 tsc, bool timed)
+{
+    for (u32 row = 0; row < ROW_COUNT; row++) {
+        tally_reset(&s->rows[row]);
+        s->other[row] = (struct account){.tally = &s->rows[row]};
+        s->avoided[row] = s->hits[row] = 0;
+        if (timed && s->in_row[row])
+            give_buckets(s, &s->rows[row]);
+    }
+    tally_reset(&s->guest);
+    for (u32 i = 0; i < s->details; i++) { /* who put something down here will do so again */
+        struct account *account = &s->detail[s->in_use[i]].account;
+        account->time = account->count = 0;
+    }
+    s->started = tsc;
+    s->accounted = tsc;
+    s->timed = timed;
+    if (timed)
+        give_buckets(s, &s->guest);
+    s->key = row_key(ROW_EXEUNT);
+    statistics_resolve(s);
+    exit_trace(EXIT_TRACE_START, s->rows, (u64)&s->guest);
 }
 
 static void take_detail(struct exit_statistics *s, struct detail *at, u64 key)
@@ -54,8 +59,8 @@ static void take_detail(struct exit_statistics *s, struct detail *at, u64 key)
 struct account *statistics_account(struct exit_statistics *s, u64 key)
 {
     u32 slot = detail_slot(key), row = key_row(key);
-    if (s->timed && !s->rows[row].bucket) /* vmx/entry.S adds to it without a look */
-        statistics_spread(s, &s->rows[row]);
+    if (s->timed)
+        give_buckets(s, &s->rows[row]);
     for (u32 i = 0; i < DETAIL_PROBES; i++) {
         struct detail *at = &s->detail[(slot + i) % DETAILS];
         if (!at->key && s->in_row[row] < DETAILS_MAX_OF_ROW)
@@ -66,21 +71,27 @@ struct account *statistics_account(struct exit_statistics *s, u64 key)
     return &s->other[row];
 }
 
+static void add_to_row(const struct account *account)
+{
+    account->tally->count += account->count;
+    account->tally->sum += account->time;
+}
+
 void statistics_settle(struct exit_statistics *s)
 {
-    if (s->timed)
-        return;
+    for (u32 row = 0; row < ROW_COUNT; row++)
+        s->rows[row].count = s->rows[row].sum = 0;
+    for (u32 row = 0; row < ROW_COUNT; row++)
+        add_to_row(&s->other[row]);
+    for (u32 i = 0; i < s->details; i++)
+        add_to_row(&s->detail[s->in_use[i]].account);
+
     s->guest.count = 0;
+    s->guest.sum = s->timed ? s->accounted - s->started : 0;
     for (u32 row = 0; row < ROW_COUNT; row++) {
-        s->rows[row].count = s->other[row].count;
-        s->guest.count += s->other[row].count;
+        s->guest.count += row != ROW_EXEUNT ? s->rows[row].count : 0;
+        s->guest.sum -= s->rows[row].sum;
     }
-    for (u32 i = 0; i < s->details; i++) {
-        const struct account *account = &s->detail[s->in_use[i]].account;
-        account->tally->count += account->count;
-        s->guest.count += account->count;
-    }
-    s->guest.count -= s->rows[ROW_EXEUNT].count;
 }
 
 void statistics_close(struct exit_statistics *s, u64 tsc)

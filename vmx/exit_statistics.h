@@ -42,7 +42,7 @@ static inline u32 detail_slot(u64 key)
 }
 
 struct exit_statistics {
-    struct tally rows[ROW_COUNT];    /* with timing=off only `count`, by statistics_settle() */
+    struct tally rows[ROW_COUNT];    /* `count` and `sum` by statistics_settle(); with timing=off only `count` */
     struct tally guest;              /* TIMEINGUEST; likewise */
     struct detail detail[DETAILS];   /* who has it is found by the key, and stays where it is */
     u8 in_use[DETAILS];              /* which of them have keys */
@@ -95,17 +95,12 @@ static inline void statistics_resolve(struct exit_statistics *s)
     s->key = 0;
 }
 
-/* Gives *tally a distribution, before the first time that something is added to it. */
-void statistics_spread(struct exit_statistics *s, struct tally *tally);
-
 static inline void statistics_put_down(struct exit_statistics *s, u64 time)
 {
     struct account *served = s->served;
-    if (__builtin_expect(!served->tally->bucket, 0))
-        statistics_spread(s, served->tally);
     served->count++;
     served->time += time;
-    tally_add(served->tally, time);
+    tally_note(served->tally, time);
     exit_trace(EXIT_TRACE_TIME, served->tally, time);
 }
 
@@ -113,7 +108,7 @@ static inline void statistics_put_down(struct exit_statistics *s, u64 time)
 static inline void statistics_exit(struct exit_statistics *s, u64 entered, u64 exited)
 {
     statistics_put_down(s, entered - s->accounted);
-    tally_add(&s->guest, exited - entered);
+    tally_note(&s->guest, exited - entered);
     exit_trace(EXIT_TRACE_TIME, &s->guest, exited - entered);
     s->accounted = exited;
 }
@@ -123,7 +118,7 @@ static inline void statistics_exit_untimed(struct exit_statistics *s)
     s->served->count++;
 }
 
-/* With timing=off exits are counted in their details only: brings the rows up to date. */
+/* Exits and their time are counted in their details only: brings the rows and the guest's up to date. */
 void statistics_settle(struct exit_statistics *s);
 
 /*
@@ -135,7 +130,8 @@ void statistics_close(struct exit_statistics *s, u64 tsc);
 /* The guest (or Exeunt for it) changed this CPU's TSC by `delta`: the report's clock goes on as if it had not. */
 void statistics_rebase(struct exit_statistics *s, u64 delta);
 
-/* Adds another CPU's figures, for a report about all of them. `from` and *s were closed at the same moment. */
+/* Adds another CPU's figures, for a report about all of them. `from` and *s were closed at the same moment; *s is to
+ * be settled then. */
 void statistics_merge(struct exit_statistics *s, const struct exit_statistics *from);
 
 struct exit_totals {

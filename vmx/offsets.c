@@ -30,10 +30,8 @@ void offsets(void)
     CONSTANT(ACCOUNT_TIME, offsetof(struct account, time));
     CONSTANT(ACCOUNT_COUNT, offsetof(struct account, count));
     CONSTANT(ACCOUNT_TALLY, offsetof(struct account, tally));
-    CONSTANT(TALLY_COUNT, offsetof(struct tally, count));
     CONSTANT(TALLY_MIN, offsetof(struct tally, min));
     CONSTANT(TALLY_MAX, offsetof(struct tally, max));
-    CONSTANT(TALLY_SUM, offsetof(struct tally, sum));
     CONSTANT(TALLY_SQUARES, offsetof(struct tally, squares));
     CONSTANT(TALLY_BUCKET, offsetof(struct tally, bucket));
 }

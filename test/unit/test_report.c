@@ -201,6 +201,7 @@ static int setup(void **state)
 static void print_now(struct report_input *input)
 {
     statistics_close(&statistics, input->tsc);
+    statistics_settle(&statistics);
     report_print(input, collect, NULL);
 }
 
@@ -340,8 +341,10 @@ static void a_report_does_not_disturb_the_next(void **state)
 static void totals_include_the_exit_in_progress(void **state)
 {
     u64 tsc = some_exits();
+    statistics_settle(&statistics);
     struct exit_totals before = statistics_totals(&statistics, tsc);
     statistics_close(&statistics, tsc);
+    statistics_settle(&statistics);
     struct exit_totals after = statistics_totals(&statistics, tsc);
     assert_memory_equal(&before, &after, sizeof(before));
     assert_int_equal(before.exits, 6);
@@ -357,6 +360,7 @@ static void a_reset_starts_at_zero(void **state)
     tsc += 100;
     for (u32 i = 0; i < 10; i++)
         tsc = run(tsc, EXIT_REASON_CPUID, 1, 2);
+    statistics_settle(&statistics);
     struct exit_totals totals = statistics_totals(&statistics, tsc);
     assert_int_equal(totals.exits, 10);
     assert_int_equal(totals.tsc_total, 100 + 30);
@@ -382,9 +386,7 @@ static void without_timing_counts_stay(void **state)
         statistics_resolve(&statistics);
     }
     struct report_input input = input_at(0);
-    statistics_close(&statistics, 0);
-    statistics_settle(&statistics);
-    report_print(&input, collect, NULL);
+    print_now(&input);
     assert_int_equal(integer(json_line("summary", 0), "exits"), 5);
     assert_null(value_of(json_line("summary", 0), "tsc_total"));
     assert_true(string_is(json_line("exit", 0), "name", "RDMSR")); /* by count */
@@ -412,10 +414,12 @@ static void cpus_are_added(void **state)
     u64 tsc = some_exits();
     static struct exit_statistics sum;
     statistics_close(&statistics, tsc);
+    statistics_settle(&statistics);
     sum.pool = &for_distributions;
     statistics_start(&sum, tsc, true);
     statistics_merge(&sum, &statistics);
     statistics_merge(&sum, &statistics);
+    statistics_settle(&sum);
     struct exit_totals one = statistics_totals(&statistics, tsc), two = statistics_totals(&sum, tsc);
     assert_int_equal(two.exits, 2 * one.exits);
     assert_int_equal(two.tsc_total, 2 * one.tsc_total);
@@ -465,13 +469,6 @@ static u64 run_detail(u64 tsc, u64 key, u64 guest, u64 exeunt)
     statistics_detail(&statistics, key);
     statistics_resolve(&statistics);
     return tsc + guest + exeunt;
-}
-
-static void print_settled(struct report_input *input)
-{
-    statistics_close(&statistics, input->tsc);
-    statistics_settle(&statistics);
-    report_print(input, collect, NULL);
 }
 
 /* The lines of one row add up to it; returns how many there are. */
@@ -565,7 +562,7 @@ static void each_detail_has_place_and_name(void **state)
     for (u32 i = 0; i < COUNT_OF(keys); i++)
         tsc = run_detail(tsc, keys[i], 5, 100 + i);
     struct report_input input = input_at(tsc);
-    print_settled(&input);
+    print_now(&input);
     for (u32 i = 0; i < COUNT_OF(expected); i++) {
         const char *found = NULL;
         char words[100];
@@ -608,7 +605,7 @@ static void details_add_up_to_their_rows(void **state)
         }
         struct report_input input = input_at(tsc);
         clear(NULL);
-        print_settled(&input);
+        print_now(&input);
         u64 exits = 0;
         for (u32 i = 0; i < out.count; i++)
             if (out.json[i] && strstr(out.text[i], "\"exit\"")) {
@@ -631,7 +628,7 @@ static void leaves_that_nobody_has_are_one(void **state)
         tsc = run_detail(tsc, detail_key_of_leaf(leaf), 1, 2);
     tsc = run_detail(tsc, detail_key_of_leaf(0x80000000), 1, 2);
     struct report_input input = input_at(tsc);
-    print_settled(&input);
+    print_now(&input);
     assert_int_equal(integer(json_line("detail", 0), "count"), 256);
     assert_true(string_is(json_line("detail", 0), "where", "0x40000000"));
     assert_true(string_is(json_line("detail", 1), "where", "0x80000000"));
@@ -655,7 +652,7 @@ static void one_row_does_not_take_all_the_room(void **state)
 static void rows_of_which_no_more_is_known_have_no_details(void **state)
 {
     struct report_input input = input_at(some_exits());
-    print_settled(&input);
+    print_now(&input);
     assert_null(json_line("detail", 0));
 }
 

@@ -16,6 +16,13 @@ static void assert_decimal(struct decimal value, const char *expected)
     assert_string_equal(text, expected);
 }
 
+static void tally_add(struct tally *t, u64 value)
+{
+    t->count++;
+    t->sum += value;
+    tally_note(t, value);
+}
+
 static struct tally tally_in(u64 bucket[TALLY_BUCKETS], const u64 *values, u32 count)
 {
     struct tally t = {.bucket = bucket};
