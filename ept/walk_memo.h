@@ -70,10 +70,13 @@ static inline u64 walk_memo_key(u64 linear, enum walk_access access, u32 cpl)
     return (linear & PAGE_MASK) | BIT(4) | cpl << 2 | (u32)access;
 }
 
+/* By its offset, which is bits of the address where they stand nearly right: fewer instructions than by an index. */
 static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 linear, enum walk_access access)
 {
-    u32 half = WALK_MEMO_LINES / 2, page = (linear >> PAGE_SHIFT) % half;
-    return &memo->line[access == WALK_FETCH ? half + page : (page + 5 * (u32)access) % half];
+    u32 half = WALK_MEMO_LINES / 2, size = sizeof(struct walk_memo_line);
+    u64 apart = access == WALK_FETCH ? 0 : 5 * (u64)access << PAGE_SHIFT;
+    u64 offset = (linear + apart) / (PAGE_SIZE / size) & (half - 1) * size;
+    return (struct walk_memo_line *)((u8 *)&memo->line[access == WALK_FETCH ? half : 0] + offset);
 }
 
 /* The line for this access if it still holds, else NULL. CR3 is there. */
