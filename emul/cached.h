@@ -6,10 +6,9 @@
 #include "emul/emul.h"
 
 /*
- * Does what emul_step() does, to the last bit, by what v->tcache remembers. *insn is set unless EMUL_DONE is returned,
- * and then it may be. *hits is counted up when the work was found.
- * EMUL_STEP_PARTS are there.
+ * Does what emul_step() does, to the last bit, by what v->tcache remembers. *hits is counted up when the work was
+ * found. EMUL_STEP_PARTS are there.
  */
-enum emul_status emul_step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn, u64 *hits);
+void emul_step_cached(struct vcpu *v, const struct emul_expect *expect, emul_undone *undone, u64 *hits);
 
 #endif

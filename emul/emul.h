@@ -61,6 +61,12 @@ enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, str
 enum emul_status emul_perform(struct vcpu *v, const struct insn *insn);
 
 /*
+ * What is told of a step that did not end with EMUL_DONE, where nobody waits for a status; *insn as emul_step() leaves
+ * it.
+ */
+typedef void emul_undone(struct vcpu *v, const struct insn *insn, enum emul_status status);
+
+/*
  * IN/OUT permission of the running code for `size` ports from `port` (SDM "I/O Permission Bit Map"): CPL, IOPL,
  * virtual-8086 mode, TSS bitmap. False: raised.
  */

@@ -194,82 +194,74 @@ QUICK void *known_reach(struct vcpu *v, const struct insn *known, u32 size, enum
     return reach(v, memory_address(v, known), 0, size, kind, lapic);
 }
 
-/* quick_runs(): RIP is all that completing takes. */
-QUICK enum emul_status completed(struct vcpu *v, const struct insn *known)
-{
-    v->rip += known->length;
-    v->dirty |= PART_RIP;
-    return EMUL_DONE;
-}
-
-/* MOV, MOVZX, MOVSX from memory. */
-QUICK enum emul_status load_any(struct vcpu *v, const struct insn *known, struct insn *insn)
+/* Each all but moving RIP, or nothing and false. MOV, MOVZX, MOVSX from memory. */
+QUICK bool load_any(struct vcpu *v, const struct insn *known)
 {
     const struct operand *to = &known->operand[0];
     u32 size = known->operand[1].size;
     bool lapic;
     const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     u64 value = load(at, size, lapic);
     if (known->op == OP_MOVSX)
         value = sign_extend(value, size);
     gpr_write_inline(v, to, to->size, value);
-    return completed(v, known);
+    return true;
 }
 
 /* MOV of 32 bits, which is nearly all that drivers do. */
-QUICK enum emul_status load_32(struct vcpu *v, const struct insn *known, struct insn *insn)
+QUICK bool load_32(struct vcpu *v, const struct insn *known)
 {
     bool lapic;
     const void *at = known_reach(v, known, 4, ACCESS_READ, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     v->gpr[known->operand[0].reg] = access_load(at, 4);
-    return completed(v, known);
+    return true;
 }
 
 /* MOV to memory. */
-QUICK enum emul_status store(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
+QUICK bool store(struct vcpu *v, const struct insn *known, u32 size)
 {
     bool lapic;
     void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     access_store(at, size, plain_operand(v, known, &known->operand[1], size));
-    return completed(v, known);
+    return true;
 }
 
 /* Arithmetic and comparisons of a register with memory. */
-QUICK enum emul_status alu_load(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size)
+QUICK bool alu_load(struct vcpu *v, const struct insn *known, u32 size)
 {
     const struct operand *to = &known->operand[0];
     u64 flags = v->rflags;
     bool lapic;
     const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     u64 result = alu_any(known->op, plain_operand(v, known, to, size), load(at, size, lapic), size, &flags);
     if (known->op != OP_CMP)
         gpr_write_inline(v, to, size, result);
     set_status(v, flags);
-    return completed(v, known);
+    return true;
 }
 
 /* Memory with a register or an immediate; without LOCK. */
-QUICK enum emul_status alu_memory(struct vcpu *v, const struct insn *known, struct insn *insn, u32 size, bool writes)
+QUICK bool alu_memory(struct vcpu *v, const struct insn *known, u32 size, bool writes)
 {
     u64 flags = v->rflags;
     bool lapic;
     void *at = known_reach(v, known, size, writes ? ACCESS_WRITE : ACCESS_READ, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     u64 other = plain_operand(v, known, &known->operand[1], size);
     u64 result = alu_any(known->op, load(at, size, lapic), other, size, &flags);
     if (writes)
         access_store(at, size, result);
     set_status(v, flags);
-    return completed(v, known);
+    return true;
 }
 
 /* IMUL with two or three operands, as interp_multiply() does it. */
@@ -293,18 +285,18 @@ QUICK void set_carry(struct vcpu *v, bool carry)
 }
 
 /* What else reads memory: CMOVcc, IMUL, BT by an immediate. */
-QUICK enum emul_status read_otherwise(struct vcpu *v, const struct insn *known, struct insn *insn)
+QUICK bool read_otherwise(struct vcpu *v, const struct insn *known)
 {
     const struct operand *to = &known->operand[0];
     u32 size = to->size;
     bool lapic;
     const void *at = known_reach(v, known, size, ACCESS_READ, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     u64 value = load(at, size, lapic);
     if (known->op == OP_BT) {
         set_carry(v, value & bit_of(known, size));
-        return completed(v, known);
+        return true;
     }
     if (known->op == OP_IMUL)
         value = multiply(v, value, plain_operand(v, known, known->operand[2].kind ? &known->operand[2] : to, size),
@@ -312,18 +304,18 @@ QUICK enum emul_status read_otherwise(struct vcpu *v, const struct insn *known, 
     else if (!flags_condition(v->rflags, known->condition))
         value = plain_operand(v, known, to, size);
     gpr_write_inline(v, to, size, value);
-    return completed(v, known);
+    return true;
 }
 
 /* What else changes memory: INC and its like, BTS and its like by an immediate; without LOCK. */
-QUICK enum emul_status change_otherwise(struct vcpu *v, const struct insn *known, struct insn *insn)
+QUICK bool change_otherwise(struct vcpu *v, const struct insn *known)
 {
     u32 size = known->operand[0].size;
     u64 flags = v->rflags, bit = bit_of(known, size);
     bool lapic;
     void *at = known_reach(v, known, size, ACCESS_WRITE, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     u64 value = load(at, size, lapic);
     if (known->op <= OP_NOT)
         value = unary_result(known->op, value, size, &flags);
@@ -337,60 +329,66 @@ QUICK enum emul_status change_otherwise(struct vcpu *v, const struct insn *known
         value ^= bit;
     access_store(at, size, value);
     set_status(v, flags & FLAGS_STATUS);
-    return completed(v, known);
+    return true;
 }
 
 /* XCHG is locked, which means something in RAM only. */
-QUICK enum emul_status exchange(struct vcpu *v, const struct insn *known, struct insn *insn)
+QUICK bool exchange(struct vcpu *v, const struct insn *known)
 {
     const struct operand *to = &known->operand[0], *from = &known->operand[1];
     const struct operand *plain = to->kind == OPERAND_MEMORY ? from : to;
     bool lapic;
     void *at = known_reach(v, known, to->size, ACCESS_WRITE, &lapic);
     if (!at || !lapic)
-        return cached_perform(v, known, insn);
+        return false;
     u64 value = access_load(at, 4); /* what is written of the LAPIC is 32 bits */
     access_store(at, 4, plain_operand(v, known, plain, 4));
     gpr_write_inline(v, plain, 4, value);
-    return completed(v, known);
+    return true;
 }
 
 /* LODS, STOS, once. */
-QUICK enum emul_status string_element(struct vcpu *v, const struct insn *known, struct insn *insn)
+QUICK bool string_element(struct vcpu *v, const struct insn *known)
 {
     bool loads = known->op == OP_LODS, lapic;
     u64 *pointer = &v->gpr[loads ? RSI : RDI];
     u32 size = known->operand[0].size;
     void *at = reach(v, *pointer, 0, size, loads ? ACCESS_READ : ACCESS_WRITE, &lapic);
     if (!at)
-        return cached_perform(v, known, insn);
+        return false;
     if (loads)
         reg_write_inline(v, RAX, size, load(at, size, lapic));
     else
         access_store(at, size, v->gpr[RAX]);
     *pointer += v->rflags & RFLAGS_DF ? 0 - (u64)size : size;
-    return completed(v, known);
+    return true;
 }
 
-/* Each for any size, and for 32 bits, which are nearly all that drivers use. */
+/* Each for any size, and for 32 bits, which are nearly all that drivers use. RIP is all that completing takes:
+ * quick_runs(). */
 #define RUN(name, call)                                                                                                \
-    static enum emul_status run_##name(struct vcpu *v, const struct insn *known, struct insn *insn)                    \
+    static void run_##name(struct vcpu *v, const struct insn *known, emul_undone *undone)                              \
     {                                                                                                                  \
-        return call;                                                                                                   \
+        if (!call) {                                                                                                   \
+            cached_perform(v, known, undone);                                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        v->rip += known->length;                                                                                       \
+        v->dirty |= PART_RIP;                                                                                          \
     }
-RUN(load, load_any(v, known, insn))
-RUN(load_32, load_32(v, known, insn))
-RUN(store, store(v, known, insn, known->operand[0].size))
-RUN(store_32, store(v, known, insn, 4))
-RUN(alu_load, alu_load(v, known, insn, known->operand[0].size))
-RUN(alu_load_32, alu_load(v, known, insn, 4))
-RUN(alu_memory, alu_memory(v, known, insn, known->operand[0].size, !is_compare(known)))
-RUN(alu_compare_32, alu_memory(v, known, insn, 4, false))
-RUN(alu_store_32, alu_memory(v, known, insn, 4, true))
-RUN(read_otherwise, read_otherwise(v, known, insn))
-RUN(change_otherwise, change_otherwise(v, known, insn))
-RUN(exchange, exchange(v, known, insn))
-RUN(string_element, string_element(v, known, insn))
+RUN(load, load_any(v, known))
+RUN(load_32, load_32(v, known))
+RUN(store, store(v, known, known->operand[0].size))
+RUN(store_32, store(v, known, 4))
+RUN(alu_load, alu_load(v, known, known->operand[0].size))
+RUN(alu_load_32, alu_load(v, known, 4))
+RUN(alu_memory, alu_memory(v, known, known->operand[0].size, !is_compare(known)))
+RUN(alu_compare_32, alu_memory(v, known, 4, false))
+RUN(alu_store_32, alu_memory(v, known, 4, true))
+RUN(read_otherwise, read_otherwise(v, known))
+RUN(change_otherwise, change_otherwise(v, known))
+RUN(exchange, exchange(v, known))
+RUN(string_element, string_element(v, known))
 
 /* ---- which ---- */
 

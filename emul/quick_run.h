@@ -7,11 +7,9 @@
 
 #define DR7_GENERAL_DETECT BIT(13) /* MOV DR is #DB */
 
-/*
- * Performs and completes the remembered instruction at RIP, as cached_perform() would; *insn is set where that sets it.
- * For quick_supervisor(), walk_memo_holds() and quick_runs().
- */
-typedef enum emul_status quick_run(struct vcpu *v, const struct insn *known, struct insn *insn);
+/* Performs and completes the remembered instruction at RIP, as cached_perform() would. For quick_supervisor(),
+ * walk_memo_holds() and quick_runs(). */
+typedef void quick_run(struct vcpu *v, const struct insn *known, emul_undone *undone);
 
 /* By the interpreter (emul/cached.c): what a quick_run leaves to it. */
 quick_run cached_perform;

@@ -93,8 +93,8 @@ static bool read_here(struct place_of_code place, u8 *bytes)
     return true;
 }
 
-enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place,
-                               struct insn *insn)
+static enum emul_status step_afresh(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place,
+                                    struct insn *insn)
 {
     u8 bytes[INSN_WINDOW];
     enum code_size code_size = step_code_size(v);
@@ -111,4 +111,12 @@ enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect,
     if (place.ptr && tc_worth(v->tcache, place.at))
         publish(v, place, bytes, insn);
     return perform(v, insn);
+}
+
+void remember_step(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place, emul_undone *undone)
+{
+    struct insn insn;
+    enum emul_status status = step_afresh(v, expect, place, &insn);
+    if (status != EMUL_DONE)
+        undone(v, &insn, status);
 }

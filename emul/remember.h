@@ -42,7 +42,6 @@ bool remember_check(struct vcpu *v, struct tc_entry *entry);
  * Does what emul_step() does. An instruction that comes for the second time is kept; `place` is where it is, with `ptr`
  * NULL if that is nowhere.
  */
-enum emul_status remember_step(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place,
-                               struct insn *insn);
+void remember_step(struct vcpu *v, const struct emul_expect *expect, struct place_of_code place, emul_undone *undone);
 
 #endif

@@ -50,24 +50,15 @@ static void count_mismatch(struct cpu *cpu, const struct insn *insn)
     refuse(cpu, insn);
 }
 
-static __attribute__((noinline)) void not_done(struct cpu *cpu, const struct insn *insn, enum emul_status status)
+static __attribute__((noinline)) void undone(struct vcpu *v, const struct insn *insn, enum emul_status status)
 {
+    struct cpu *cpu = CONTAINER_OF(v, struct cpu, vcpu);
     if (status == EMUL_PARTIAL)
         counters.partial_strings++;
     else if (status == EMUL_MISMATCH)
         count_mismatch(cpu, insn);
-    else
+    else if (status != EMUL_EVENT)
         refuse(cpu, insn);
-}
-
-static __attribute__((noinline)) void emulate_remembered(struct cpu *cpu, const struct emul_expect *expect)
-{
-    struct insn insn;
-    state_fetch_for_step(cpu);
-    u64 *hits = statistics_hits(&cpu->statistics);
-    enum emul_status status = emul_step_cached(&cpu->vcpu, expect, &insn, hits);
-    if (status != EMUL_DONE && status != EMUL_EVENT)
-        not_done(cpu, &insn, status);
 }
 
 static __attribute__((noinline)) void emulate_afresh(struct cpu *cpu, const struct emul_expect *expect)
@@ -75,16 +66,27 @@ static __attribute__((noinline)) void emulate_afresh(struct cpu *cpu, const stru
     struct insn insn;
     state_fetch_for_step(cpu);
     enum emul_status status = emul_step(&cpu->vcpu, expect, &insn);
-    if (status != EMUL_DONE && status != EMUL_EVENT)
-        not_done(cpu, &insn, status);
+    if (status != EMUL_DONE)
+        undone(&cpu->vcpu, &insn, status);
 }
 
+static __attribute__((noinline)) void emulate_remembered(struct cpu *cpu, const struct emul_expect *expect)
+{
+    vcpu_need(&cpu->vcpu, EMUL_STEP_PARTS);
+    emul_step_cached(&cpu->vcpu, expect, undone, statistics_hits(&cpu->statistics));
+}
+
+/* What is remembered is performed without a call on the way, so without a register saved: emul/cached.c. */
 void exit_emulate(struct cpu *cpu, const struct emul_expect *expect)
 {
-    if (cpu->vcpu.tcache && !tc_rests(&cpu->tcache))
-        emulate_remembered(cpu, expect);
-    else
+    if (!cpu->vcpu.tcache || tc_rests(&cpu->tcache)) {
         emulate_afresh(cpu, expect);
+    } else if (cpu->vcpu.have != PART_RIP) {
+        emulate_remembered(cpu, expect);
+    } else {
+        state_fetch_step_parts(cpu, PART_RFLAGS);
+        emul_step_cached(&cpu->vcpu, expect, undone, statistics_hits(&cpu->statistics));
+    }
 }
 
 void exit_flush_linear(struct cpu *cpu)

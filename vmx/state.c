@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) void fetch_control_registers(struct
     if (parts & PART_CR4)
         v->cr4 = (vmread(VMCS_GUEST_CR4) & ~cpu->cr4_mask) | cpu->cr4_owned;
     if (parts & PART_CR3)
-        v->cr3 = cpu->paging_off.active ? cpu->paging_off.cr3 : vmread_sure(VMCS_GUEST_CR3);
+        v->cr3 = state_fetch_cr3(cpu);
 }
 
 /* What instructions need, in one straight run of VMREADs (SPEC 7). */
@@ -89,25 +89,10 @@ static inline __attribute__((always_inline)) void fetch_control_registers(struct
     (PART_RIP | PART_RSP | PART_RFLAGS | PART_INTERRUPTIBILITY | PART_CS_ACCESS | PART_SS_ACCESS | PART_CR0 |          \
      PART_CR3 | PART_CR4 | PART_DR7)
 
-/* In one straight run; RIP and RFLAGS where `parts` has them. Nothing else is there. */
-static inline __attribute__((always_inline)) void fetch_step_parts(struct vcpu *v, u32 parts)
-{
-    if (parts & PART_RIP)
-        v->rip = vmread_sure(VMCS_GUEST_RIP);
-    if (parts & PART_RFLAGS)
-        v->rflags = vmread_sure(VMCS_GUEST_RFLAGS);
-    v->interruptibility = (u32)vmread_sure(VMCS_GUEST_INTERRUPTIBILITY);
-    v->seg[SEG_CS].access = (u32)vmread_sure(VMCS_GUEST_CS_ACCESS);
-    v->seg[SEG_SS].access = (u32)vmread_sure(VMCS_GUEST_SS_ACCESS);
-    v->dr7 = vmread_sure(VMCS_GUEST_DR7);
-    fetch_control_registers(CONTAINER_OF(v, struct cpu, vcpu), PART_CR3);
-    v->have = EMUL_STEP_PARTS;
-}
-
 /* Out of line, so that state_fetch() keeps no registers for it. */
 static __attribute__((noinline)) void fetch_step_parts_at_once(struct vcpu *v, u32 parts)
 {
-    fetch_step_parts(v, parts);
+    state_fetch_step_parts(CONTAINER_OF(v, struct cpu, vcpu), parts);
 }
 
 /* Out of line for the same reason. */
@@ -119,7 +104,7 @@ static __attribute__((noinline)) void need_step_parts(struct vcpu *v)
 void state_fetch_for_step(struct cpu *cpu)
 {
     if (cpu->vcpu.have == PART_RIP)
-        fetch_step_parts(&cpu->vcpu, PART_RFLAGS);
+        state_fetch_step_parts(cpu, PART_RFLAGS);
     else
         need_step_parts(&cpu->vcpu);
 }

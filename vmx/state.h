@@ -5,12 +5,37 @@
 #ifndef VMX_STATE_H
 #define VMX_STATE_H
 
+#include "emul/emul.h"
 #include "vmx/cpu.h"
+#include "vmx/insn.h"
+#include "vmx/vmcs_fields.h"
 
 /* vcpu.fetch: VMREADs the parts (enum vcpu_part). */
 void state_fetch(struct vcpu *v, u32 parts);
 
-/* The same for all that emul_step() asks for, in one straight run. RIP was fetched at the exit. */
+/* CR3 as the guest believes in it. */
+static inline u64 state_fetch_cr3(const struct cpu *cpu)
+{
+    return cpu->paging_off.active ? cpu->paging_off.cr3 : vmread_sure(VMCS_GUEST_CR3);
+}
+
+/* All that emul_step() asks for, in one straight run; RIP and RFLAGS where `parts` has them. Nothing else is there. */
+static inline __attribute__((always_inline)) void state_fetch_step_parts(struct cpu *cpu, u32 parts)
+{
+    struct vcpu *v = &cpu->vcpu;
+    if (parts & PART_RIP)
+        v->rip = vmread_sure(VMCS_GUEST_RIP);
+    if (parts & PART_RFLAGS)
+        v->rflags = vmread_sure(VMCS_GUEST_RFLAGS);
+    v->interruptibility = (u32)vmread_sure(VMCS_GUEST_INTERRUPTIBILITY);
+    v->seg[SEG_CS].access = (u32)vmread_sure(VMCS_GUEST_CS_ACCESS);
+    v->seg[SEG_SS].access = (u32)vmread_sure(VMCS_GUEST_SS_ACCESS);
+    v->dr7 = vmread_sure(VMCS_GUEST_DR7);
+    v->cr3 = state_fetch_cr3(cpu);
+    v->have = EMUL_STEP_PARTS;
+}
+
+/* The same, whatever is there. RIP was fetched at the exit. */
 void state_fetch_for_step(struct cpu *cpu);
 
 /* VMWRITEs what is dirty and forgets what was fetched. */

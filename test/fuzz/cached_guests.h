@@ -54,17 +54,16 @@ static u64 scenario_time(void)
 }
 
 /* The entry's own function, counted. */
-static enum emul_status scenario_quick(struct vcpu *v, const struct insn *known, struct insn *insn)
+static void scenario_quick(struct vcpu *v, const struct insn *known, emul_undone *undone)
 {
     struct interp in = {.v = v, .insn = known, .next = v->rip + known->length};
     u64 performed = v->tcache->counts.performed;
     bool lapic = (operand_address(&in) & PAGE_MASK) == APIC_AT;
-    enum emul_status status = quick_choose(known)(v, known, insn);
+    quick_choose(known)(v, known, undone);
     bool done = v->tcache->counts.performed == performed;
     scenario_seen.quick += done;
     scenario_seen.quick_refused += !done;
     scenario_seen.lapic_quick += done && lapic;
-    return status;
 }
 
 static void count_quick(u64 at)

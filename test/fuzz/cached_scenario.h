@@ -154,14 +154,27 @@ static enum emul_status step_long(struct vcpu *v, const struct emul_expect *expe
 
 static struct insn scenario_last; /* what PLAIN had last: for expectations that are right, and for messages */
 
+/* What CACHED could not do. */
+static enum emul_status cached_status;
+static struct insn cached_insn;
+
+static void cached_undone(struct vcpu *v, const struct insn *insn, enum emul_status status)
+{
+    cached_status = status;
+    cached_insn = *insn;
+}
+
 /* Its state is fetched part by part. */
 static enum emul_status step_cached(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
+    cached_status = EMUL_DONE;
     guests_take_parts(v);
     access_need(v, EMUL_STEP_PARTS);
-    enum emul_status status = emul_step_cached(v, expect, insn, &scenario_seen.hits);
+    emul_step_cached(v, expect, cached_undone, &scenario_seen.hits);
     guests_give_parts(v);
-    return status;
+    if (cached_status != EMUL_DONE)
+        *insn = cached_insn;
+    return cached_status;
 }
 
 /* All guests step as they are. False: scenario_trouble says what is not the same after it. */

@@ -177,7 +177,7 @@ static void watch_bus(u32 guest, const struct emul_expect *expect, char *accesse
     bus.accesses[0] = 0;
     forbid(true);
     if (guest == CACHED)
-        emul_step_cached(v, expect, &insn, &hits);
+        emul_step_cached(v, expect, cached_undone, &hits);
     else
         (guest == LONG ? step_long : emul_step)(v, expect, &insn);
     forbid(false);
