@@ -37,6 +37,16 @@ void translation_settle(struct translations *t, struct translation *translation)
     }
 }
 
+void translation_note_write(struct translation *t, u64 cr3, const u8 *page)
+{
+    if (t->writes_cr3 != cr3)
+        translation_forget_writes(t);
+    t->writes_cr3 = cr3;
+    for (u32 i = TC_WRITES - 1; i; i--)
+        t->writes[i] = t->writes[i - 1];
+    t->writes[0] = page;
+}
+
 void translations_drop(struct translations *t, struct translation *translation)
 {
     translation_settle(t, translation);
@@ -289,7 +299,6 @@ struct translation *translations_publish(struct translations *t, const struct tr
     place->piece_size = size;
     place->code = t->executable + t->next + entry;
     place->uses_to_compare = TC_COMPARE_AGAIN;
-    place->serial = ++t->serial;
     bool held = hold(t, source);
     if (held)
         write_head(place, source, t->code + t->next);

@@ -23,6 +23,7 @@
 #define TC_PAGES 8 /* of guest code, for one translation */
 #define TC_WALK 4
 #define TC_NO_WALK (~0u)
+#define TC_WRITES 4
 
 /* What a translation stands for, at most: bytes of guest code, in so many runs. */
 #define TC_SOURCE_MAX 1024
@@ -87,6 +88,12 @@ struct translation {
      */
     u64 value[TC_WALK];
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
+    /*
+     * Pages that its code may write, with that CR3 and the walks as they were noted: they have nothing of it, and none
+     * of the tables that map it (SPEC 5.5).
+     */
+    u64 writes_cr3;
+    const u8 *writes[TC_WRITES];
 
     /* What only slow ways and reports need */
     u64 rip_offset;     /* `rip` less the base of CS */
@@ -106,7 +113,6 @@ struct translation {
     u16 length;   /* of the instruction that exits */
     u16 behind;   /* bytes of `source` before it */
     u16 runs, source_length;
-    u64 serial;                       /* another one for each, and whenever its walks were looked at anew */
     u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */
@@ -135,7 +141,6 @@ struct translations {
     const u8 *executable;    /* the same memory, to execute */
     u32 next;                /* in the ring */
     u32 top;                 /* from here on nothing was ever written */
-    u64 serial;              /* the last one given */
     struct account **served; /* what the exit in progress is put down to; NULL: nobody counts */
     /* By kind of exit, since whoever reads these cleared them: translation_settle(). */
     u64 quick[TC_KINDS], avoided[TC_KINDS];
@@ -169,6 +174,25 @@ static inline bool translation_is_there(const struct translation *t)
 {
     return t->rip != TC_EMPTY;
 }
+
+/* Its walks have been looked at anew. */
+static inline void translation_forget_writes(struct translation *t)
+{
+    for (u32 i = 0; i < TC_WRITES; i++)
+        t->writes[i] = NULL;
+}
+
+/* Whether the page is known to be one that its code may write. */
+static inline bool translation_may_write(const struct translation *t, u64 cr3, const u8 *page)
+{
+    for (u32 i = 0; i < TC_WRITES; i++)
+        if (t->writes_cr3 == cr3 && t->writes[i] == page)
+            return true;
+    return false;
+}
+
+/* It is one; the one that was noted first goes. */
+void translation_note_write(struct translation *t, u64 cr3, const u8 *page);
 
 /* How often it was used. */
 static inline u64 translation_uses(const struct translation *t)

@@ -52,7 +52,8 @@ void vcpu_offsets(void)
     OFFSET(FRAME_LEFT, frame.left);
     OFFSET(FRAME_END_CARE, frame.end_care);
     OFFSET(FRAME_RUNNING, frame.running);
-    TRANSLATION(serial, SERIAL);
+    TRANSLATION(writes, WRITES);
+    TRANSLATION(writes_cr3, WRITES_CR3);
     TRANSLATION(rip, RIP);
     TRANSLATION(reason, REASON);
     TRANSLATION(mode, MODE);
@@ -70,6 +71,7 @@ void vcpu_offsets(void)
     TRANSLATION(epoch, EPOCH);
     TRANSLATION(entry, ENTRY);
     TRANSLATION(length, LENGTH);
+    _Static_assert(TC_WRITES == 4, "emul/translated.S looks at each");
     CONSTANT(T_SIZE, sizeof(struct translation));
     CONSTANT(T_HASH, (s32)TRANSLATIONS_HASH);
     CONSTANT(T_SHIFT, TRANSLATIONS_SHIFT);
@@ -103,7 +105,6 @@ void reach_offsets(void)
     MEMO(class, CLASS);
     MEMO(lapic, LAPIC);
     MEMO(generation, GENERATION);
-    MEMO(write_serial, WRITE_SERIAL);
     MEMO(write_protections, WRITE_PROTECTIONS);
     CONSTANT(VM_GENERATION, offsetof(struct vm, ept.generation));
     CONSTANT(VM_PROTECTIONS, offsetof(struct vm, ept.protections));

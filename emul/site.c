@@ -162,7 +162,7 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     }
     if (found->uses_rsp)
         access_need(v, PART_RSP);
-    found->serial = ++sites->tc.serial;
+    translation_forget_writes(found);
     translated_begin(v, found);
     return found;
 }

@@ -103,14 +103,23 @@ translated_call_reach:
     jne reach_slowly
     testl $REACH_WRITE << 24, %ecx
     jz 4f
-    movq SAVED+FRAME_RUNNING(%rsp), %rax
-    movq T_SERIAL(%rax), %rax
-    cmpq %rax, MEMO_WRITE_SERIAL(%rsi)
-    jne reach_slowly
     movq SAVED+VCPU_VM(%rsp), %rax
     movl VM_PROTECTIONS(%rax), %eax
     cmpl %eax, MEMO_WRITE_PROTECTIONS(%rsi)
     jne reach_slowly
+    movq SAVED+FRAME_RUNNING(%rsp), %rcx
+    movq MEMO_CR3(%rsi), %rax
+    cmpq %rax, T_WRITES_CR3(%rcx)
+    jne reach_slowly
+    movq MEMO_TOUCH(%rsi), %rax
+    .irp entry, 0, 1, 2
+    cmpq %rax, T_WRITES+8*\entry(%rcx)
+    je .Lmay_write
+    .endr
+    cmpq %rax, T_WRITES+24(%rcx)
+    jne reach_slowly
+.Lmay_write:
+    movl SAVED+FRAME_REQUEST(%rsp), %ecx
 
     /* All of the page. */
 4:  movzbl %ch, %ecx

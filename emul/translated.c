@@ -91,13 +91,18 @@ static bool maps_own(struct vcpu *v, const u8 *host)
     return false;
 }
 
-/* SPEC 5.5. That the running code may be written by itself is found out once for each page. */
+/* SPEC 5.5. Whether the running code may write the page is found out once for each of the last few. */
 static bool may_write(struct vcpu *v, const struct walk_memo_line *walk)
 {
-    const struct translation *running = v->frame.running;
-    if (ept_write_protected(&v->vm->ept, gpa(walk->page)) || is_own(running, walk->page) || maps_own(v, walk->touch))
+    struct translation *running = (struct translation *)v->frame.running;
+    if (ept_write_protected(&v->vm->ept, gpa(walk->page)))
         return false;
-    walk_memo_note_write(v, &v->vm->ept, walk, running->serial);
+    if (!translation_may_write(running, v->cr3, walk->touch)) {
+        if (is_own(running, walk->page) || maps_own(v, walk->touch))
+            return false;
+        translation_note_write(running, v->cr3, walk->touch);
+    }
+    walk_memo_note_write(v, &v->vm->ept, walk);
     return true;
 }
 

@@ -61,7 +61,7 @@ void walk_memo_learn(struct vcpu *v, const struct window *window, const struct w
     line->page = result->gpa.at & PAGE_MASK;
     line->class = (u8)page->class;
     line->generation = window->ept->generation;
-    line->write_serial = 0;
+    line->write_protections = window->ept->protections - 1; /* not known */
     line->lapic = page->lapic;
     line->ptr = page_of(page->ptr, linear);
     line->touch = touchable(window, line);

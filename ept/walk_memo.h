@@ -30,10 +30,8 @@ struct walk_memo_line {
     u8 *touch;
     u8 class; /* enum ept_class */
     bool lapic;
-    u32 generation; /* ept.generation when it was learned */
-    /* Translated code may write the page: the code of this serial number, as long as no more pages are read-only. */
-    u64 write_serial;
-    u32 write_protections; /* ept.protections */
+    u32 generation;        /* ept.generation when it was learned */
+    u32 write_protections; /* ept.protections when the page was found not to be read-only */
 } __attribute__((aligned(128)));
 _Static_assert(sizeof(struct walk_memo_line) == 128, "emul/translated.S shifts by 7");
 
@@ -95,13 +93,10 @@ walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cp
     return *line->entry[3] == line->value[3] ? line : NULL;
 }
 
-/* `line` was found, and whoever has that serial number may write the page. */
-static inline void walk_memo_note_write(struct vcpu *v, const struct ept *ept, const struct walk_memo_line *line,
-                                        u64 serial)
+/* `line` was found, and its page is not read-only. */
+static inline void walk_memo_note_write(struct vcpu *v, const struct ept *ept, const struct walk_memo_line *line)
 {
-    struct walk_memo_line *own = &v->walks->line[line - v->walks->line];
-    own->write_serial = serial;
-    own->write_protections = ept->protections;
+    v->walks->line[line - v->walks->line].write_protections = ept->protections;
 }
 
 /* What else there is to say of the byte that was walked to. */

@@ -11,7 +11,7 @@
 enum cluster_left { LEFT_END, LEFT_DIRTY, LEFT_CARE, LEFT_CRASHED };
 
 static struct {
-    u64 codes, drivers, made, runs, quick, steps, avoided, left[LEFT_CRASHED], events;
+    u64 codes, drivers, made, runs, quick, proved, steps, avoided, left[LEFT_CRASHED], events;
     u64 insns[CLUSTER_MAX + 1];      /* runs by instructions that were performed, the last: that many or more */
     u64 lengths[CLUSTER_MAX + 1];    /* clusters by length */
     u64 exits[WOULD_END], surprises; /* instructions that exit, or do not, unlike what was predicted */

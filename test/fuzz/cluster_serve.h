@@ -78,9 +78,47 @@ struct outcome {
     u64 avoided[WOULD_END];
 };
 
+/*
+ * What vmx/entry.S goes by: where all of it is as in the run before, the translation goes on with the pages that it was
+ * found to be free to write. site_find() forgets them.
+ */
+static struct proved {
+    const void *code;
+    u64 cr3, value[TC_WALK], writes_cr3;
+    const volatile u64 *entry[TC_WALK];
+    struct tc_word word[TC_WORDS];
+    u32 words;
+    const u8 *writes[TC_WRITES];
+} cluster_proved[TRANSLATIONS];
+
+static void note_proved(const struct translation *ran)
+{
+    struct proved *p = &cluster_proved[ran - cluster_sites->tc.table];
+    p->code = ran->code;
+    p->cr3 = guests_truth.cr3;
+    memcpy(p->value, ran->value, sizeof(p->value));
+    memcpy(p->entry, ran->entry, sizeof(p->entry));
+    for (p->words = 0; ran->word[p->words].at; p->words++)
+        p->word[p->words] = ran->word[p->words];
+    p->writes_cr3 = ran->writes_cr3;
+    memcpy(p->writes, ran->writes, sizeof(p->writes));
+}
+
+static void restore_proved(struct translation *found)
+{
+    const struct proved *p = &cluster_proved[found - cluster_sites->tc.table];
+    if (p->code != found->code || p->cr3 != guests_truth.cr3 || memcmp(p->value, found->value, sizeof(p->value)) ||
+        memcmp(p->entry + 1, found->entry + 1, sizeof(p->entry) - sizeof(*p->entry)) ||
+        memcmp(p->word, found->word, p->words * sizeof(*p->word)) || found->word[p->words].at)
+        return;
+    found->writes_cr3 = p->writes_cr3;
+    memcpy(found->writes, p->writes, sizeof(p->writes));
+    cluster_seen.proved++;
+}
+
 /* The exit as vmx/entry.S takes it when it can: nothing is there but the flags, and the frame is as the last run that
  * site_find() was asked for left it: this one. */
-static void enter_quickly(struct vcpu *v, const struct translation *found)
+static void enter_quickly(struct vcpu *v, struct translation *found)
 {
     if (found->watched || found->walk_index == TC_NO_WALK || draw(2))
         return;
@@ -91,6 +129,7 @@ static void enter_quickly(struct vcpu *v, const struct translation *found)
     v->rflags = guests_truth.rflags;
     if (found->uses_rsp)
         v->gpr[RSP] = guests_truth.gpr[RSP];
+    restore_proved(found);
     cluster_seen.quick++;
 }
 
@@ -130,6 +169,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
         trouble("a piece that is not aligned");
     v->frame.side = 0;
     *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
+    note_proved(found);
     outcome->side = found->watched && outcome->left != LEFT_CARE ? v->frame.side : 0;
     ahead_end();
     for (u32 i = 0; i < WOULD_END; i++)
