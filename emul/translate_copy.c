@@ -96,8 +96,11 @@ u32 tr_registers_of(const struct insn *insn)
     case OP_SAHF:
     case OP_CBW:
         return set | 1u << RAX;
-    case OP_MUL:
     case OP_IMUL:
+        if (insn->operand[1].kind != OPERAND_NONE) /* the product goes to the first operand alone */
+            return set;
+        return set | 1u << RAX | 1u << RDX;
+    case OP_MUL:
     case OP_CWD:
         return set | 1u << RAX | 1u << RDX;
     default:
