@@ -167,6 +167,8 @@ static enum carry permitted(const struct assessed *f, const struct cluster_insn 
     bool stamp = at->insn.op == OP_RDTSC || at->insn.op == OP_RDTSCP;
     if ((stamp && policy->tsc) || (at->insn.op == OP_RDTSCP && !policy->rdtscp))
         return CARRY_NOT;
+    if (stamp && !f->request->user) /* CR4.TSD does not matter: there is no fault */
+        return CARRY_REGISTERS;
     if (at->role == ROLE_WEAK && at->carry >= CARRY_STACK && at->carry <= CARRY_RET) /* a stack in a device */
         return CARRY_PERFORM;
     return (enum carry)at->carry;

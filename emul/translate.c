@@ -99,12 +99,24 @@ static void enter(struct translator *t)
     t->flags = FLAGS_IN_SLOT;
 }
 
+/* The guest's TSC and IA32_TSC_AUX are the machine's. */
+static void time_stamp(struct translator *t, const struct insn *insn)
+{
+    static const u8 rdtsc[] = {0x0f, 0x31}, rdtscp[] = {0x0f, 0x01, 0xf9};
+    if (insn->op == OP_RDTSC)
+        emit_bytes(&t->e, rdtsc, sizeof(rdtsc));
+    else
+        emit_bytes(&t->e, rdtscp, sizeof(rdtscp));
+}
+
 static void registers_only(struct translator *t, u32 index)
 {
     const struct insn *insn = &t->cluster->at[index].insn;
     tr_flags_before(t, insn);
     if (insn->op == OP_LEA)
         emit_lea(&t->e, insn->operand[0].reg, insn->operand_size, insn, insn->memory.base, tr_rip_after(t, index));
+    else if (insn->op == OP_RDTSC || insn->op == OP_RDTSCP)
+        time_stamp(t, insn);
     else if (insn->op != OP_NOP)
         tr_emit_as_it_is(t, insn);
     tr_flags_after(t, insn);
@@ -295,6 +307,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->request = request;
     t->cluster = request->cluster;
+    memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
     t->avoided = (u64 *)room;
     t->performed = (struct performed *)(room + request->head);
     t->performed_max = count_performed(request->cluster);

@@ -36,17 +36,18 @@ static struct code_line_key key_of(const struct cluster_insn *at)
     };
 }
 
-/*
- * The line for this operand: that of an earlier one that looks the same, or a new one. When all are taken, one that is
- * for the same size, kind of access and segment will do; NO_LINE: there is none.
- */
-u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
+static bool same_line(const struct code_line_key *a, const struct code_line_key *b)
 {
-    struct code_line_key key = key_of(at);
+    return a->base == b->base && a->index == b->index && a->size == b->size && a->kind == b->kind &&
+           a->segment == b->segment;
+}
+
+static u32 find_line(struct translator *t, struct code_line_key key)
+{
     u32 kin = NO_LINE;
     for (u32 i = 0; i < t->lines; i++) {
         const struct code_line_key *one = &t->line_key[i];
-        if (!memcmp(one, &key, sizeof(key)))
+        if (same_line(one, &key))
             return i;
         if (one->size == key.size && one->kind == key.kind && one->segment == key.segment)
             kin = i;
@@ -55,6 +56,18 @@ u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
         return kin;
     t->line_key[t->lines] = key;
     return t->lines++;
+}
+
+/*
+ * The line for this operand: that of an earlier one that looks the same, or a new one. When all are taken, one that is
+ * for the same size, kind of access and segment will do; NO_LINE: there is none. Looked up once for each instruction.
+ */
+u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
+{
+    u8 *line = &t->line_of[at - t->cluster->at];
+    if (*line == LINE_UNKNOWN)
+        *line = (u8)find_line(t, key_of(at));
+    return *line;
 }
 
 /* A register that can be lent to such an instruction for its operand's address. */

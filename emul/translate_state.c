@@ -25,6 +25,8 @@ enum flags_use tr_flags_use(const struct insn *insn)
     case OP_CALL:
     case OP_RET:
     case OP_JMP:
+    case OP_RDTSC:
+    case OP_RDTSCP:
         return FLAGS_UNTOUCHED;
     case OP_ADD:
     case OP_OR:

@@ -62,6 +62,7 @@ struct translator {
     struct code_line_key {
         u8 base, index, size, kind, segment;
     } line_key[CODE_LINES];
+    u8 line_of[CLUSTER_NODES]; /* LINE_UNKNOWN: not looked up yet */
     /* From here on, by the counts: what is not written is not read. */
     struct {
         struct fixup32 from;
@@ -86,6 +87,7 @@ struct layout {
 };
 
 #define NO_LINE CODE_LINES
+#define LINE_UNKNOWN 0xff
 
 /* ---- flags, ways out, counts: emul/translate_state.c ---- */
 

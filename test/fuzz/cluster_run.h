@@ -101,14 +101,35 @@ static bool cluster_port(greg_t *regs, const u8 **at, u32 size)
     return true;
 }
 
+/* Of the code that looks at the time: SHL RDX, 32; OR RAX, RDX behind it. Else it is the guest's. */
+static bool cluster_looks_at_time(const u8 *behind)
+{
+    static const u8 join[] = {0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0};
+    return !memcmp(behind, join, sizeof(join));
+}
+
+static void cluster_rdtsc(greg_t *regs, const u8 *behind)
+{
+    bool looks = cluster_looks_at_time(behind);
+    u64 tsc = looks ? cluster_tsc : host_guest.vm.machine->time();
+    regs[REG_RAX] = (u32)tsc;
+    regs[REG_RDX] = (greg_t)(tsc >> 32);
+    if (looks)
+        cluster_tsc += cluster_tsc_step;
+}
+
 static bool cluster_0f(greg_t *regs, const u8 **at, u32 rex)
 {
     u8 opcode = (*at)[1];
     if (opcode == 0x31) {
-        regs[REG_RAX] = (u32)cluster_tsc;
-        regs[REG_RDX] = (greg_t)(cluster_tsc >> 32);
-        cluster_tsc += cluster_tsc_step;
         *at += 2;
+        cluster_rdtsc(regs, *at);
+        return true;
+    }
+    if (opcode == 0x01 && (*at)[2] == 0xf9) { /* RDTSCP */
+        *at += 3;
+        cluster_rdtsc(regs, *at);
+        regs[REG_RCX] = (greg_t)host_guest.tsc_aux;
         return true;
     }
     if (opcode != 0x21 && opcode != 0x23)

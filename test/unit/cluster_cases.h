@@ -852,7 +852,7 @@ static const struct cluster_case cluster_cases[] = {
         .code = "e6 80 0f 31 e6 80 f4",
         .seen = {{0, TRACK_PORT, 0x80}},
         .text = " 0  strong port      out 80, al                       ; port 80\n"
-                " 1         perform   rdtsc\n"
+                " 1         registers rdtsc\n"
                 " 2  strong port      out 80, al                       ; port 80\n"
                 "3 instructions, 2 would exit; an instruction that cannot be carried: HLT\n",
     },
