@@ -17,21 +17,21 @@ bool record_needs_care(const struct vcpu *v)
            v->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS) || v->dirty & PART_PENDING_DEBUG;
 }
 
-/* So many instructions in a row that were seen before: the guest goes round. */
-#define PATH_QUIET 96
+/* So many instructions in a row that were seen before: the guest goes round, or is back on a path that is known. */
+#define PATH_QUIET 48
 
-/* Instructions that were seen, roughly. */
-struct seen {
+/* Instructions that were seen, roughly, on this path and those that stand before it. */
+static struct seen {
     u32 quiet;
     u64 bits[16];
-};
+} seen; /* one CPU records at a time */
 
-static void note_seen(struct seen *seen, u64 rip)
+static void note_seen(u64 rip)
 {
     u32 bit = (u32)(rip * 0x9e3779b1u) >> 22;
     u64 mask = BIT(bit % 64);
-    seen->quiet = seen->bits[bit / 64] & mask ? seen->quiet + 1 : 0;
-    seen->bits[bit / 64] |= mask;
+    seen.quiet = seen.bits[bit / 64] & mask ? seen.quiet + 1 : 0;
+    seen.bits[bit / 64] |= mask;
 }
 
 static void add(struct path *path, u64 rip, u64 port)
@@ -40,11 +40,34 @@ static void add(struct path *path, u64 rip, u64 port)
 }
 
 /* Instructions that were assessed, by address: what was fetched is compared. */
-#define KNOWN 64 /* a power of two */
+#define KNOWN 256 /* a power of two */
 static struct known {
     struct cluster_insn at;
     u16 port;
 } known[KNOWN]; /* one CPU records at a time */
+
+/* How: what else an assessment depends on is the same for all. */
+static struct {
+    enum code_size code_size;
+    bool user, ports_free;
+} known_for;
+
+static bool is_known_for(const struct cluster_request *request)
+{
+    return known_for.code_size == request->code_size && known_for.user == request->user &&
+           known_for.ports_free == request->ports_free;
+}
+
+/* The first path of a site: what was known of others says nothing. */
+static void begin_paths(const struct cluster_request *request)
+{
+    known_for.code_size = request->code_size;
+    known_for.user = request->user;
+    known_for.ports_free = request->ports_free;
+    memset(&seen, 0, sizeof(seen));
+    for (u32 i = 0; i < KNOWN; i++)
+        known[i].at.insn.length = 0;
+}
 
 static bool is_known(struct vcpu *v, const struct known *k, u64 port)
 {
@@ -58,7 +81,7 @@ static bool is_known(struct vcpu *v, const struct known *k, u64 port)
 /* The next instruction; NULL: it cannot be carried. */
 static const struct cluster_insn *next_insn(struct vcpu *v, const struct cluster_request *request, u64 port)
 {
-    struct known *k = &known[(v->rip ^ v->rip >> 6) % KNOWN];
+    struct known *k = &known[(v->rip ^ v->rip >> 8) % KNOWN];
     if (is_known(v, k, port))
         return &k->at;
     k->port = (u16)port;
@@ -68,9 +91,12 @@ static const struct cluster_insn *next_insn(struct vcpu *v, const struct cluster
     return NULL;
 }
 
-/* The next instruction. False: the path ends, before it or behind it. *performed counts it, completed or not. */
+/*
+ * The next instruction. False: the path ends, before it or behind it. *performed counts it, completed or not; *gap
+ * those since the last that would have exited.
+ */
 static bool record_one(struct vcpu *v, const struct cluster_request *request, struct path *path, u64 *avoided,
-                       u32 *performed)
+                       u32 *performed, u32 *gap)
 {
     u64 port = v->gpr[RDX], rip = v->rip;
     const struct cluster_insn *at = next_insn(v, request, port);
@@ -83,6 +109,7 @@ static bool record_one(struct vcpu *v, const struct cluster_request *request, st
     add(path, rip, port);
     if (at->role != ROLE_FILLER)
         avoided[at->would]++;
+    *gap = at->role == ROLE_FILLER ? *gap + 1 : 0;
     /* A command to the LAPIC may interrupt at once. */
     bool interrupts = at->would == WOULD_APIC && v->rflags & RFLAGS_IF;
     return !record_needs_care(v) && !interrupts;
@@ -91,14 +118,16 @@ static bool record_one(struct vcpu *v, const struct cluster_request *request, st
 u32 record_path(struct vcpu *v, const struct cluster_request *request, struct path *path, u64 *avoided)
 {
     u32 performed = 0, most = v->rflags & RFLAGS_IF ? PATH_WITH_INTERRUPTS : PATH_WITHOUT_INTERRUPTS;
-    struct seen seen = {0};
-    for (u32 i = 0; i < KNOWN; i++)
-        known[i].at.insn.length = 0;
+    u32 gap = 0;
+    if (path->count <= 1 || !is_known_for(request))
+        begin_paths(request);
+    seen.quiet = 0;
     access_need(v, EMUL_STEP_PARTS);
     walk_memo_begin(v, &v->vm->ept);
-    while (path->count < PATH_MAX && performed < most && seen.quiet < PATH_QUIET && !record_needs_care(v)) {
-        note_seen(&seen, v->rip);
-        if (!record_one(v, request, path, avoided, &performed))
+    while (path->count < PATH_MAX && performed < most && gap <= TRACE_GAP && seen.quiet < PATH_QUIET &&
+           !record_needs_care(v)) {
+        note_seen(v->rip);
+        if (!record_one(v, request, path, avoided, &performed, &gap))
             break;
     }
     return performed;

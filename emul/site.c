@@ -79,8 +79,6 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
         in_vain(v, sites, rip, found, WHY_CHANGES);
 }
 
-static void end_watch(struct vcpu *v, struct sites *sites);
-
 /*
  * Whether it avoids about as many exits as were seen on its path; one that was made without looking at a path, as many
  * as make a path not worth it.
@@ -149,10 +147,8 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
 {
     struct translation *found = find(v, sites, exit);
     if (found && is_watched_enough(v, sites, found)) {
-        end_watch(v, sites);
-        found = find(v, sites, exit);
-        if (found && found->watched)
-            unwatch(sites, found);
+        sites->recording.sides = 0;
+        unwatch(sites, found);
     }
     if (!found)
         return NULL;
@@ -246,15 +242,7 @@ static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
     return done;
 }
 
-static void end_watch(struct vcpu *v, struct sites *sites)
-{
-    if (!sites->recording.sides)
-        return;
-    sites->recording.sides = 0;
-    make_recorded(v, sites, false);
-}
-
-/* Another site is to be recorded: the trace stays as it is. */
+/* The trace stays as it is: another site is to be recorded, or there is nothing that it does not have. */
 static void give_up(struct sites *sites)
 {
     struct recording *r = &sites->recording;
@@ -262,6 +250,35 @@ static void give_up(struct sites *sites)
     r->left = r->sides = 0;
     if (found && found->watched)
         unwatch(sites, found);
+}
+
+/*
+ * The guest leaves the trace by a way that has been recorded: it is made again, to see what is behind. One that has not
+ * grown by it is as long as it can be.
+ */
+static void take_in(struct vcpu *v, struct sites *sites)
+{
+    struct recording *r = &sites->recording;
+    u32 before = sites->cluster_of == r->rip ? sites->cluster.count : 0;
+    bool last = !r->sides || sites->path.count == PATH_MAX;
+    r->news = false;
+    memset(r->taken, 0, sizeof(r->taken));
+    bool made = make_recorded(v, sites, !last) && sites->cluster.traced;
+    if (!made || last)
+        r->sides = 0;
+    else if (sites->cluster.count == before)
+        give_up(sites);
+}
+
+/* What it leaves to the guest is so little that another making would not pay. */
+static bool serves_well(struct sites *sites)
+{
+    struct translation *t = translations_find(&sites->tc, sites->recording.linear);
+    if (!t)
+        return false;
+    translation_settle(&sites->tc, t);
+    u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
+    return uses > 1 && avoided >= RECORD_ENOUGH * uses;
 }
 
 /*
@@ -398,6 +415,7 @@ u32 site_record(struct vcpu *v, struct sites *sites)
         return performed;
     r->left = 0;
     r->sides = RECORD_SIDES;
+    r->news = false;
     if (!make_recorded(v, sites, true) || !sites->cluster.traced)
         r->sides = 0;
     credit(sites);
@@ -414,19 +432,23 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
     u32 performed = 0;
     if (!r->sides || !running->watched || running->rip_offset != r->rip || side >= CLUSTER_NODES)
         return 0;
-    if (r->taken[side] == RECORD_SIDE_TIMES || record_needs_care(v) || !quick_runs(v))
+    if (record_needs_care(v) || !quick_runs(v))
         return 0;
-    if (sites->cluster_of != r->rip) { /* since then another one was made: where `side` is nobody knows */
-        end_watch(v, sites);
+    bool other = sites->cluster_of != r->rip; /* since then another one was made: where `side` is nobody knows */
+    if (serves_well(sites) || (other && !r->news)) {
+        give_up(sites);
         return 0;
     }
-    r->taken[side]++;
+    if (other || r->taken[side]) {
+        if (r->news)
+            take_in(v, sites);
+        return 0;
+    }
+    r->taken[side] = r->news = true;
     if (trace_path_to(&sites->cluster, side, &sites->path))
         performed = record_on(v, sites);
-    if (r->sides == 1 || sites->path.count == PATH_MAX)
-        end_watch(v, sites);
-    else
-        r->sides--;
+    if (!--r->sides || sites->path.count == PATH_MAX)
+        take_in(v, sites);
     credit(sites);
     return performed;
 }

@@ -39,23 +39,24 @@ struct site_exit {
 /*
  * How a trace comes about, for one exit at a time: the path is recorded from the exit on, by the interpreter, so slowly
  * that devices look quicker than they are; the trace is made, and watched; where the guest leaves it, that path is
- * recorded as well; in the end it is made again, from all of them.
+ * recorded as well; where it leaves it there again, it is made again, from all of them.
  */
 struct recording {
     struct site_exit exit;
-    u64 rip;                 /* as the guest's register has it */
-    u64 linear;              /* the same as a linear address */
-    u32 left;                /* exits from which a path is still to be recorded */
-    u32 sides;               /* the same for ways out of the trace; with 0 it is not watched (any more) */
-    u32 patience;            /* exits of other sites, until it is given up */
-    u64 avoided;             /* exits, by recording, that no site has been given yet */
-    bool roams;              /* as in struct sites */
-    bool now;                /* as soon as the exit has been handled */
-    u8 taken[CLUSTER_NODES]; /* how often it was left at each of its instructions */
+    u64 rip;                   /* as the guest's register has it */
+    u64 linear;                /* the same as a linear address */
+    u32 left;                  /* exits from which a path is still to be recorded */
+    u32 sides;                 /* the same for ways out of the trace; with 0 it is not watched (any more) */
+    u32 patience;              /* exits of other sites, until it is given up */
+    u64 avoided;               /* exits, by recording, that no site has been given yet */
+    bool roams;                /* as in struct sites */
+    bool news;                 /* something has been recorded since it was made */
+    bool now;                  /* as soon as the exit has been handled */
+    bool taken[CLUSTER_NODES]; /* it was left at this instruction, and the path recorded */
 };
 #define RECORD_AGAIN 2 /* exits, for a translation that is made again */
 #define RECORD_SIDES 6
-#define RECORD_SIDE_TIMES 2 /* of them at the same instruction */
+#define RECORD_ENOUGH 16 /* exits that it avoids at each use: then it is not watched any more */
 #define RECORD_PATIENCE 256
 #define RECORD_IN_VAIN 256 /* exits of a site that has no translation */
 #define GOOD_ENOUGH 4      /* exits that a cluster avoids at each use: then no path is looked at */

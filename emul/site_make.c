@@ -3,6 +3,7 @@
 
 #include "emul/decode.h"
 #include "emul/device_apic.h"
+#include "emul/quick.h"
 #include "emul/remember.h"
 #include "lib/string.h"
 
@@ -30,13 +31,38 @@ static bool decode_ahead(struct vcpu *v, enum code_size code_size, struct insn *
     return insn_decode_padded(bytes, count, code_size, insn) == DECODE_OK;
 }
 
+/* What was decoded last: recording, forming and making again all look at the same instructions. */
+#define DECODED 256                  /* a power of two */
+static struct insn decoded[DECODED]; /* one CPU makes one at a time */
+
+/* The instruction at RIP from there, where it is still the same bytes. */
+static bool recall(struct vcpu *v, const struct insn *known, enum code_size code_size)
+{
+    u8 bytes[INSN_WINDOW];
+    return known->length && code_size == CODE_64 && known->code_size == CODE_64 && quick_fetch(v, bytes) &&
+           !memcmp(bytes, known->bytes, known->length);
+}
+
+static bool decode_or_recall(struct vcpu *v, struct insn *insn)
+{
+    struct insn *known = &decoded[(v->rip ^ v->rip >> 8) % DECODED];
+    enum code_size code_size = vcpu_code_size(v);
+    bool done = recall(v, known, code_size);
+    if (!done) {
+        done = decode_ahead(v, code_size, known);
+        known->length = done ? known->length : 0;
+    }
+    *insn = *known;
+    return done;
+}
+
 /* The instruction at `rip`, as a fetch by the guest would find it. A fault that it meets is not the guest's. */
 static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
 {
     struct vcpu *v = context;
     u64 here = v->rip;
     v->rip = rip;
-    bool done = decode_ahead(v, vcpu_code_size(v), insn);
+    bool done = decode_or_recall(v, insn);
     v->rip = here;
     return done;
 }

@@ -261,7 +261,8 @@ static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
     while (i < path->count && (i == first || !path->step[i].begins))
         i++;
     *next = i;
-    cut(t);
+    if (t->kept < t->made)
+        cut(t);
     return why;
 }
 
