@@ -169,7 +169,7 @@ static enum carry permitted(const struct assessed *f, const struct cluster_insn 
         return CARRY_NOT;
     if (stamp && !f->request->user) /* CR4.TSD does not matter: there is no fault */
         return CARRY_REGISTERS;
-    if (at->role == ROLE_WEAK && at->carry >= CARRY_STACK && at->carry <= CARRY_RET) /* a stack in a device */
+    if (at->role == ROLE_WEAK && at->carry >= CARRY_STACK && at->carry <= CARRY_COMPUTED) /* a stack in a device */
         return CARRY_PERFORM;
     return (enum carry)at->carry;
 }

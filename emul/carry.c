@@ -166,11 +166,12 @@ static enum carry carry_address(const struct insn *insn)
                                                                                                : CARRY_REGISTERS;
 }
 
-/* Calls and computed jumps: by a register or direct. */
+/* Calls and computed jumps: direct, by a register, or by what stands in memory. */
 static enum carry carry_computed(const struct insn *insn, enum carry carry)
 {
     const struct operand *operand = &insn->operand[0];
-    bool simple = operand->kind == OPERAND_RELATIVE || (operand->kind == OPERAND_GPR && operand->reg != RSP);
+    bool memory = operand->kind == OPERAND_MEMORY && operand->size == 8 && carry_memory(insn) == CARRY_MEMORY;
+    bool simple = operand->kind == OPERAND_RELATIVE || (operand->kind == OPERAND_GPR && operand->reg != RSP) || memory;
 
     return simple && insn->code_size == CODE_64 && insn->operand_size == 8 ? carry : CARRY_PERFORM;
 }

@@ -242,6 +242,7 @@ static void emit_later(struct translator *t)
             break;
         case LATER_REACH:
         case LATER_REACH_OR_LEAVE:
+        case LATER_REACH_AND_LEAVE:
             tr_emit_reach(t, &l);
             break;
         case LATER_TIME:
@@ -263,9 +264,14 @@ static u32 count_performed(const struct cluster *cluster)
         u8 carry = cluster->at[i].carry;
         count += carry == CARRY_PERFORM || carry == CARRY_MEMORY || carry == CARRY_STACK;
         count += carry == CARRY_PORT ? 2 : 0; /* the console's port, and another one: at_any_port() */
-        count += carry == CARRY_CALL;         /* by each way */
+        count += carry == CARRY_CALL || carry == CARRY_COMPUTED; /* CALL: by each way */
     }
     return count + cluster->ways;
+}
+
+static bool reads_target(const struct cluster_insn *at)
+{
+    return (at->carry == CARRY_CALL || at->carry == CARRY_COMPUTED) && at->insn.operand[0].kind == OPERAND_MEMORY;
 }
 
 static bool uses_line(const struct translator *t, u32 index)
@@ -282,9 +288,11 @@ static void look_over(struct translator *t)
         const struct cluster_insn *at = &t->cluster->at[i];
         if (uses_line(t, i))
             tr_line_for(t, at);
+        if (reads_target(at))
+            tr_target_line_for(t, at);
         t->writes_rsp |= at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET ||
                          (at->carry == CARRY_RSP && at->insn.operand[0].reg == RSP);
-        t->dirties |= at->carry == CARRY_PERFORM || at->carry == CARRY_DEBUG || uses_line(t, i) ||
+        t->dirties |= at->carry == CARRY_PERFORM || at->carry == CARRY_DEBUG || uses_line(t, i) || reads_target(at) ||
                       (at->carry == CARRY_PORT && !t->request->alone);
     }
     t->dirties |= t->writes_rsp;
@@ -293,7 +301,7 @@ static void look_over(struct translator *t)
 bool translate_uses_rsp(const struct cluster_insn *at)
 {
     return at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET || at->carry == CARRY_RSP ||
-           (at->carry == CARRY_MEMORY && at->insn.memory.base == RSP);
+           ((at->carry == CARRY_MEMORY || reads_target(at)) && at->insn.memory.base == RSP);
 }
 
 u32 translate(const struct translate_request *request, u8 *room, u32 *entry)

@@ -36,6 +36,14 @@ static struct code_line_key key_of(const struct cluster_insn *at)
     };
 }
 
+/* Where a call or jump by what stands in memory reads it: twice, if it does not go where it went before. */
+static struct code_line_key target_key_of(const struct cluster_insn *at)
+{
+    const struct memory_operand *memory = &at->insn.memory;
+    bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
+    return (struct code_line_key){memory->base, memory->index, 8, REACH_RAM, based ? memory->segment : SEG_DS};
+}
+
 static bool same_line(const struct code_line_key *a, const struct code_line_key *b)
 {
     return a->base == b->base && a->index == b->index && a->size == b->size && a->kind == b->kind &&
@@ -70,6 +78,11 @@ u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
     return *line;
 }
 
+u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at)
+{
+    return find_line(t, target_key_of(at));
+}
+
 /* A register that can be lent to such an instruction for its operand's address. */
 static u32 scratch_for(const struct insn *insn)
 {
@@ -85,17 +98,17 @@ static void emit_page_of(struct emitter *e, u32 reg)
     emit32(e, PAGE_MASK);
 }
 
+static void emit_stack_address(struct translator *t, const struct insn *insn, u32 scratch)
+{
+    emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
+    if (pushes(insn))
+        emit_add8(&t->e, scratch, -8);
+}
+
 static void emit_address(struct translator *t, u32 index, u32 scratch)
 {
-    const struct cluster_insn *at = &t->cluster->at[index];
-    const struct insn *insn = &at->insn;
+    const struct insn *insn = &t->cluster->at[index].insn;
     u32 base = insn->memory.base;
-    if (is_on_stack(at)) {
-        emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
-        if (pushes(insn))
-            emit_add8(&t->e, scratch, -8);
-        return;
-    }
     if (base == RSP) {
         emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
         base = scratch;
@@ -112,12 +125,11 @@ u32 tr_line_slot(u32 line)
  * The scratch register becomes the operand's host address. Where the line does not reach and cannot be made to:
  * `otherwise`. The flags are saved; what comes next is the access, then tr_line_end().
  */
-struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind otherwise)
+static struct line_use begin_line(struct translator *t, u32 index, enum later_kind otherwise, u32 line, bool on_stack)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     struct emitter *e = &t->e;
     struct line_use use = {.scratch = scratch_for(&at->insn)};
-    u32 line = tr_line_for(t, at);
     if (line == NO_LINE) { /* carry() has asked */
         t->failed = true;
         line = 0;
@@ -125,7 +137,10 @@ struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind o
     tr_flags_save(t);
     emit_slot(e, SLOT_STORE, use.scratch, SLOT(frame.save));
     use.back = e->at;
-    emit_address(t, index, use.scratch);
+    if (on_stack)
+        emit_stack_address(t, &at->insn, use.scratch);
+    else
+        emit_address(t, index, use.scratch);
     emit_slot(e, SLOT_SUB, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
     emit_slot(e, SLOT_CMP, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, limit));
     use.later = tr_later(t, otherwise, emit_jcc(e, CC_AE));
@@ -136,6 +151,18 @@ struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind o
     use.later->back = use.back;
     use.later->rip = at->rip;
     return use;
+}
+
+struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind otherwise)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    return begin_line(t, index, otherwise, tr_line_for(t, at), is_on_stack(at));
+}
+
+/* The same for tr_target_line_for(). */
+struct line_use tr_target_line_begin(struct translator *t, u32 index, enum later_kind otherwise)
+{
+    return begin_line(t, index, otherwise, tr_target_line_for(t, &t->cluster->at[index]), false);
 }
 
 /* The instruction is done. */
@@ -177,6 +204,10 @@ void tr_emit_reach(struct translator *t, const struct later *l)
         return;
     }
     tr_perform(t, l->index, l->flags);
+    if (l->kind == LATER_REACH_AND_LEAVE) {
+        tr_leave_here(t);
+        return;
+    }
     /* It has put the flags into the slot and into v->rflags. */
     if (l->after & FLAGS_IN_MACHINE) {
         emit_slot_unary(e, SLOT_PUSH, SLOT(frame.flags));

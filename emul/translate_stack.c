@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stack, and control flow by it or by registers: 64-bit code. The guest's RSP is in v->gpr. A call, return or jump
- * that does not go where it was seen to go is left to the guest: the cluster ends before it.
+ * The stack, and control flow by it, by registers or by memory: 64-bit code. The guest's RSP is in v->gpr. A call,
+ * return or jump that does not go where it was seen to go is left to the guest: the cluster ends before it.
  */
 #include "emul/translator.h"
 
@@ -97,10 +97,19 @@ static void go_by_slot(struct translator *t, u32 index, u32 slot, before_going *
 
 /* ---- calls, returns, jumps ---- */
 
-/* Where the stack is not for a line, the interpreter performs the call: it goes where this goes. */
+static bool is_by_memory(const struct cluster_insn *at)
+{
+    return at->insn.operand[0].kind == OPERAND_MEMORY;
+}
+
+/*
+ * Where the stack is not for a line, the interpreter performs the call: it goes where this goes, but for what stands in
+ * memory, and may have changed until it looks there.
+ */
 static void push_return(struct translator *t, u32 index)
 {
-    struct line_use use = tr_line_begin(t, index, LATER_REACH);
+    bool again = is_by_memory(&t->cluster->at[index]);
+    struct line_use use = tr_line_begin(t, index, again ? LATER_REACH_AND_LEAVE : LATER_REACH);
     emit_store_constant(&t->e, use.scratch, tr_rip_after(t, index));
     move_rsp(t, -8);
     emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
@@ -120,11 +129,25 @@ static void go_direct(struct translator *t, u32 index)
         tr_go(t, index, at->target, target);
 }
 
-/* The register's value goes to frame.linear. */
-static void note_target(struct translator *t, const struct insn *insn)
+static void note_target_in_memory(struct translator *t, u32 index)
 {
+    struct line_use use = tr_target_line_begin(t, index, LATER_REACH_AND_LEAVE);
+    emit_load(&t->e, use.scratch, use.scratch);
+    emit_slot(&t->e, SLOT_STORE, use.scratch, SLOT(frame.linear));
+    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
+    tr_line_end(t, &use);
+}
+
+/* Where it leads goes to frame.linear. */
+static void note_target(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    if (is_by_memory(at)) {
+        note_target_in_memory(t, index);
+        return;
+    }
     tr_flags_save(t);
-    emit_slot(&t->e, SLOT_STORE, insn->operand[0].reg, SLOT(frame.linear));
+    emit_slot(&t->e, SLOT_STORE, at->insn.operand[0].reg, SLOT(frame.linear));
 }
 
 static bool has_line(struct translator *t, u32 index)
@@ -132,10 +155,15 @@ static bool has_line(struct translator *t, u32 index)
     return tr_line_for(t, &t->cluster->at[index]) != NO_LINE;
 }
 
+static bool has_target_line(struct translator *t, const struct cluster_insn *at)
+{
+    return !is_by_memory(at) || tr_target_line_for(t, at) != NO_LINE;
+}
+
 void tr_call(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
-    if (!has_line(t, index)) {
+    if (!has_line(t, index) || !has_target_line(t, at)) {
         tr_leave_now(t, t->flags, at->rip);
         return;
     }
@@ -144,14 +172,18 @@ void tr_call(struct translator *t, u32 index)
         go_direct(t, index);
         return;
     }
-    note_target(t, &at->insn);
+    note_target(t, index);
     go_by_slot(t, index, SLOT(frame.linear), push_return, LATER_LEAVE);
 }
 
 void tr_computed(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
-    note_target(t, &at->insn);
+    if (!has_target_line(t, at)) {
+        tr_leave_now(t, t->flags, at->rip);
+        return;
+    }
+    note_target(t, index);
     go_by_slot(t, index, SLOT(frame.linear), NULL, LATER_LEAVE);
 }
 

@@ -27,7 +27,8 @@ enum later_kind {
     LATER_LEAVE,
     LATER_LEAVE_HERE, /* v->rip says where */
     LATER_REACH,
-    LATER_REACH_OR_LEAVE, /* before the instruction */
+    LATER_REACH_OR_LEAVE,  /* before the instruction */
+    LATER_REACH_AND_LEAVE, /* behind it, wherever it leads: performed by the interpreter */
     LATER_TIME,
     LATER_PERFORM, /* the instruction */
 };
@@ -125,6 +126,8 @@ struct line_use {
 };
 u32 tr_line_for(struct translator *t, const struct cluster_insn *at);
 struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind otherwise);
+u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at);
+struct line_use tr_target_line_begin(struct translator *t, u32 index, enum later_kind otherwise);
 void tr_line_end(struct translator *t, const struct line_use *use);
 u32 tr_line_slot(u32 line);
 void tr_memory_through_line(struct translator *t, u32 index);

@@ -191,7 +191,7 @@ static const struct {
     {CODE_64, CARRY_NOT, "cc", "int $3"},
     {CODE_64, CARRY_NOT, "cc", "int3"},
     {CODE_64, CARRY_COMPUTED, "ff e0", "jmp *%rax"},
-    {CODE_64, CARRY_PERFORM, "ff 20", "jmp *(%rax)"},
+    {CODE_64, CARRY_COMPUTED, "ff 20", "jmp *(%rax)"},
     {CODE_64, CARRY_NOT, "ff 28", "ljmp *(%rax)"},
     {CODE_64, CARRY_NOT, "8e d8", "mov %eax,%ds"},
     {CODE_64, CARRY_NOT, "8e 00", "mov (%rax),%es"},
