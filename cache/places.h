@@ -16,6 +16,7 @@ struct exit_place {
     struct account account; /* since they were last handed on */
     u64 where;              /* exit qualification or guest-physical address; NOWHERE: nothing yet */
     struct account *detail; /* who gets what is in `account` */
+    void *host;             /* site_register() */
 } __attribute__((aligned(16)));
 
 #define NOWHERE_AT_ALL (~0ull)

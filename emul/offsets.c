@@ -52,6 +52,8 @@ void vcpu_offsets(void)
     OFFSET(FRAME_LEFT, frame.left);
     OFFSET(FRAME_END_CARE, frame.end_care);
     OFFSET(FRAME_RUNNING, frame.running);
+    OFFSET(FRAME_EXIT_HOST, frame.exit_host);
+    OFFSET(FRAME_EXIT_LIMIT, frame.exit_limit);
     TRANSLATION(writes, WRITES);
     TRANSLATION(writes_cr3, WRITES_CR3);
     TRANSLATION(rip, RIP);
@@ -78,6 +80,7 @@ void vcpu_offsets(void)
     _Static_assert(offsetof(struct translation, quick) == 0, "its account is found where it is");
     _Static_assert(offsetof(struct exit_place, account) == 0 && sizeof(struct exit_place) == 48,
                    "find_place of vmx/entry.S");
+    CONSTANT(PLACE_HOST, offsetof(struct exit_place, host));
     CONSTANT(PLACE_WHERE, offsetof(struct exit_place, where));
     CONSTANT(PLACE_SLOTS, PLACES);
     CONSTANT(PLACE_PORT_TO_REGISTER, PLACE_PORT_TO_REGISTER);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "emul/site.h"
 
+#include "emul/device_apic.h"
 #include "emul/quick_run.h"
 #include "emul/record.h"
 #include "emul/site_make.h"
@@ -141,6 +142,16 @@ static void unwatch(struct sites *sites, struct translation *found)
     found->watched = false;
     if (sites->choose_check)
         sites->choose_check(found, found->pages, false);
+}
+
+/* At 0 an access may have begun in the page before. */
+void *site_register(const struct vcpu *v, const struct translation *found, u64 where)
+{
+    const struct window *window = &v->vm->window;
+    u32 within = where & ~PAGE_MASK;
+    if (!found->several || found->kind != WOULD_APIC || !within || !device_apic_is_plain(within))
+        return NULL;
+    return where < window->physmap.direct_end ? window->physmap.direct + where : NULL;
 }
 
 struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)

@@ -207,8 +207,10 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     /* By now other code may stand there, which does not exit. */
     bool worth = carry != CARRY_NOT && cluster->exiting &&
                  (request.alone || cluster->exiting > 1 || carry != CARRY_PERFORM);
-    describe(v, sites, exit, expected_bits(exit, &request));
-    made.several = request.any_port || (policy_is_apic(&v->vm->policy, exit->detail) && made.expect_mask == PAGE_MASK);
+    u64 mask = expected_bits(exit, &request);
+    request.any_register = mask == PAGE_MASK && policy_is_apic(&v->vm->policy, exit->detail);
+    describe(v, sites, exit, mask);
+    made.several = request.any_port || request.any_register;
     if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
         return false;
     site_note_walks(v, &made, &sites->source);

@@ -82,7 +82,8 @@ static bool primes_line(struct translator *t)
 {
     const struct cluster_insn *at = tr_entry_of(t);
     bool based = at->insn.memory.segment == SEG_FS || at->insn.memory.segment == SEG_GS;
-    bool simple = (t->request->page_at && !based) || (t->request->register_at && tr_memory_size(&at->insn) == 4);
+    bool one_register = (t->request->register_at || t->request->any_register) && tr_memory_size(&at->insn) == 4;
+    bool simple = (t->request->page_at && !based) || one_register;
     return at->carry == CARRY_MEMORY && at->role == ROLE_WEAK && simple && !t->request->alone &&
            !is_proved(t, t->cluster->entry) && tr_line_for(t, at) != NO_LINE;
 }

@@ -37,6 +37,7 @@ struct translate_request {
      */
     void *register_at;
     void *page_at;         /* the same for any place in a page of trap=mmio:, where the page is */
+    bool any_register;     /* frame.exit_host says where that register is, if it is such an access: 32 bits wide */
     u16 console_data;      /* as in struct policy */
     bool console_followed; /* characters for it need no more than struct console_line asks */
     bool any_port; /* the instruction that exited is at one port now, and at another one then: IN or OUT of a byte */

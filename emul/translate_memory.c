@@ -253,21 +253,40 @@ bool tr_register_access(struct translator *t)
     return true;
 }
 
+/* What is known when it is entered. */
+static void prime_with_exit(struct emitter *e, u32 scratch, u32 line)
+{
+    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.exit_limit));
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, limit));
+    emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.exit_host));
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+}
+
+/* What is known now. */
+static void prime_with_constants(struct translator *t, u32 scratch, u32 line)
+{
+    struct emitter *e = &t->e;
+    bool one_register = t->request->register_at;
+    u64 limit = one_register ? 1 : PAGE_SIZE - tr_memory_size(&tr_entry_of(t)->insn) + 1;
+    emit_slot_set(e, line + (u32)offsetof(struct code_line, limit), limit);
+    emit_constant(e, scratch, (u64)(one_register ? t->request->register_at : t->request->page_at));
+    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+}
+
 /* The exit has proved where the entry's line leads; the line itself sees to an operand over two pages. */
 void tr_prime_line(struct translator *t)
 {
     const struct cluster_insn *at = tr_entry_of(t);
     struct emitter *e = &t->e;
-    bool one_register = t->request->register_at;
     u32 scratch = scratch_for(&at->insn), line = tr_line_slot(tr_line_for(t, at));
-    u64 limit = one_register ? 1 : PAGE_SIZE - tr_memory_size(&at->insn) + 1;
     emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
     emit_address(t, t->cluster->entry, scratch);
-    if (!one_register)
+    if (t->request->page_at)
         emit_page_of(e, scratch);
     emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, linear));
-    emit_slot_set(e, line + (u32)offsetof(struct code_line, limit), limit);
-    emit_constant(e, scratch, (u64)(one_register ? t->request->register_at : t->request->page_at));
-    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+    if (t->request->any_register)
+        prime_with_exit(e, scratch, line);
+    else
+        prime_with_constants(t, scratch, line);
     emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.save));
 }

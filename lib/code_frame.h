@@ -56,6 +56,8 @@ struct code_frame {
     void *console_line;        /* struct console_line; NULL: nobody follows the console */
     const void *running;       /* struct translation: whose code runs */
     u64 bounce;                /* what was read from a device 32 bits wide */
+    u64 exit_host,
+        exit_limit; /* the register of the LAPIC that the exit was about, and 1; `limit` 0: not a simple one */
     struct code_line line[CODE_LINES];
 };
 

@@ -282,14 +282,25 @@
     jne \miss
     .endm
 
+    /* site_aim(): rdx = place; rax is changed. */
+    .macro aim_at_register
+    movq PLACE_HOST(%rdx), %rax
+    movq %rax, FRAME_EXIT_HOST(%rsp)
+    negq %rax
+    sbbq %rax, %rax
+    negq %rax
+    movq %rax, FRAME_EXIT_LIMIT(%rsp)
+    .endm
+
     /* As run_translation, for one that serves several places: the exit is put down to its place. */
-    .macro run_at_place field timed miss
+    .macro run_at_place field timed miss aim=
     decl T_USES_TO_COMPARE(%rcx)
     jz 5f
 4:  check_detail \field, \miss
     xorq T_EXPECT(%rcx), %rax
     find_place \miss
     movq %rcx, FRAME_RUNNING(%rsp)
+    \aim
     movq %rdx, %rcx
     count_use \timed
     movq FRAME_RUNNING(%rsp), %rcx
@@ -349,7 +360,7 @@ vmx_check_ept_any_\name:
     read GUEST_RSP %rax
     movq %rax, VCPU_RSP(%rsp)
     check_code vmx_exit_slow_\name
-    run_at_place GUEST_PHYSICAL_ADDRESS, \timed, vmx_exit_slow_\name
+    run_at_place GUEST_PHYSICAL_ADDRESS, \timed, vmx_exit_slow_\name, aim_at_register
 
 vmx_check_io_any_\name:
     check_words vmx_exit_slow_\name

@@ -78,6 +78,7 @@ static struct account *account_of(struct cpu *cpu, struct translation *found, u6
         place->where = where;
         place->detail = statistics_account(&cpu->statistics, detail_of(found, where));
         place->account.tally = place->detail->tally;
+        place->host = site_register(&cpu->vcpu, found, where);
     }
     return &place->account;
 }
@@ -197,6 +198,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
         return false;
     note_cr3(cpu);
     cpu->statistics.served = account_of(cpu, found, detail);
+    site_aim(&cpu->vcpu, site_register(&cpu->vcpu, found, detail));
     cpu->statistics.key = 0;
     cpu->run = found->code;
     cpu->chores |= CHORE_RUN;

@@ -165,6 +165,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     memcpy(before, found->avoided, sizeof(before));
     enter_quickly(v, found);
     v->frame.running = found;
+    site_aim(v, site_register(v, found, exit->detail));
     if ((u64)found->avoided % 64)
         trouble("a piece that is not aligned");
     v->frame.side = 0;
