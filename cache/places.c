@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/places.h"
 
-struct exit_places places_none = {.place = {[0 ... PLACES - 1] = {.where = NOWHERE_AT_ALL}}};
+struct exit_places places_none = {.place = {[0 ... PLACES - 1] = {.where = PLACE_EMPTY}}};
 
 struct exit_places *places_take(struct exit_places pool[PLACES_TABLES])
 {

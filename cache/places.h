@@ -14,12 +14,12 @@
 
 struct exit_place {
     struct account account; /* since they were last handed on */
-    u64 where;              /* exit qualification or guest-physical address; NOWHERE: nothing yet */
+    u64 where;              /* exit qualification or guest-physical address; PLACE_EMPTY: nothing yet */
     struct account *detail; /* who gets what is in `account` */
-    void *host;             /* site_register() */
+    u64 host;               /* code_frame.exit_host */
 } __attribute__((aligned(16)));
 
-#define NOWHERE_AT_ALL (~0ull)
+#define PLACE_EMPTY (~0ull)
 
 struct exit_places {
     struct exit_place place[PLACES];

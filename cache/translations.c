@@ -26,7 +26,7 @@ void translation_settle(struct translations *t, struct translation *translation)
     struct exit_places *places = translation->places;
     hand_on(t, translation, &translation->quick, translation->detail ? translation->detail : &nobody);
     for (u32 i = 0; i < PLACES && places->taken; i++)
-        if (places->place[i].where != NOWHERE_AT_ALL)
+        if (places->place[i].where != PLACE_EMPTY)
             hand_on(t, translation, &places->place[i].account, places->place[i].detail);
     if (!translation->piece_size)
         return;
@@ -267,6 +267,18 @@ static void vacate(struct translations *t, struct translation *place)
     place->places = &places_none;
 }
 
+/* A table of accounts: where none is free, one that a translation left behind which is no more. */
+static struct exit_places *places_for(struct translations *t)
+{
+    struct exit_places *places = places_take(t->places);
+    for (u32 i = 0; i < TRANSLATIONS && !places->taken; i++)
+        if (!translation_is_there(&t->table[i]) && t->table[i].places->taken) {
+            vacate(t, &t->table[i]);
+            places = places_take(t->places);
+        }
+    return places;
+}
+
 /* What was counted for the same site goes on, and the exit in progress is among it. */
 static void inherit(struct translations *t, struct translation *place, const struct translation *made)
 {
@@ -279,7 +291,7 @@ static void inherit(struct translations *t, struct translation *place, const str
     *place = *made;
     place->places = before.places;
     if (place->several && !place->places->taken)
-        place->places = places_take(t->places);
+        place->places = places_for(t);
     if (!same)
         return;
     place->hits = place->inherited = place->checked_hits = before.hits;

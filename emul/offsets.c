@@ -68,6 +68,7 @@ void vcpu_offsets(void)
     TRANSLATION(walk_index, WALK_INDEX);
     TRANSLATION(held, PAGE);
     TRANSLATION(word, WORD);
+    TRANSLATION(uses_rsp, USES_RSP);
     TRANSLATION(places, PLACES);
     TRANSLATION(value, VALUE);
     TRANSLATION(epoch, EPOCH);

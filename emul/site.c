@@ -144,14 +144,19 @@ static void unwatch(struct sites *sites, struct translation *found)
         sites->choose_check(found, found->pages, false);
 }
 
-/* At 0 an access may have begun in the page before. */
-void *site_register(const struct vcpu *v, const struct translation *found, u64 where)
+/* 32 bits of it may simply be touched. At 0 an access may have begun in the page before. */
+static bool is_simple_register(const struct vcpu *v, const struct translation *found, u64 where)
 {
-    const struct window *window = &v->vm->window;
     u32 within = where & ~PAGE_MASK;
-    if (!found->several || found->kind != WOULD_APIC || !within || !device_apic_is_plain(within))
-        return NULL;
-    return where < window->physmap.direct_end ? window->physmap.direct + where : NULL;
+    return found->several && found->kind == WOULD_APIC && within && device_apic_is_plain(within) &&
+           where < v->vm->window.physmap.direct_end;
+}
+
+void site_aim(struct vcpu *v, const struct translation *found, u64 where)
+{
+    bool simple = is_simple_register(v, found, where);
+    v->frame.exit_host = simple ? (u64)(v->vm->window.physmap.direct + where) : 0;
+    v->frame.exit_limit = simple;
 }
 
 struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit)

@@ -115,21 +115,13 @@ void sites_init(struct sites *sites, struct coherence *coherence, void *code, co
  * The translation to run for this exit at CS:RIP, checked; NULL: there is none, or the state asks for the long way.
  * v->frame is ready for it. EMUL_STEP_PARTS are there.
  */
-/*
- * *found, which runs next, is told which register of the LAPIC the exit was about, where it is for several: `host` is
- * site_register() of where it was, a guest-physical address.
- */
-static inline void site_aim(struct vcpu *v, void *host)
-{
-    v->frame.exit_host = (u64)host;
-    v->frame.exit_limit = host != NULL;
-}
-
-/* Where a register is that 32 bits wide accesses may simply touch; NULL: `found` does not ask, or it is no such
- * register. */
-void *site_register(const struct vcpu *v, const struct translation *found, u64 where);
-
 struct translation *site_find(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/*
+ * *found, which runs next, is told by v->frame.exit_host which register of the LAPIC the exit was about, where it is
+ * for several. `where`: what exit->detail was.
+ */
+void site_aim(struct vcpu *v, const struct translation *found, u64 where);
 
 /*
  * Counts the exit; at the threshold a translation is made. True: site_find() is worth asking again. With traces it is

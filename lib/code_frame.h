@@ -56,8 +56,8 @@ struct code_frame {
     void *console_line;        /* struct console_line; NULL: nobody follows the console */
     const void *running;       /* struct translation: whose code runs */
     u64 bounce;                /* what was read from a device 32 bits wide */
-    u64 exit_host,
-        exit_limit; /* the register of the LAPIC that the exit was about, and 1; `limit` 0: not a simple one */
+    u64 exit_host;             /* where the LAPIC's register is that the exit was about; 0: it is no simple access */
+    u64 exit_limit;            /* 1; 0: the same */
     struct code_line line[CODE_LINES];
 };
 

@@ -270,6 +270,14 @@
     .endif
     .endm
 
+    .macro read_rsp_if_used
+    cmpl $0, T_USES_RSP(%rcx)
+    je 1f
+    read GUEST_RSP %rax
+    movq %rax, VCPU_RSP(%rsp)
+1:
+    .endm
+
     /* place_at() of cache/places.h: rax = what the exit is about; rdx = the place, where that is the one that it is for */
     .macro find_place miss
     movl %eax, %edx
@@ -357,15 +365,13 @@ vmx_check_io_\name:
 vmx_check_ept_any_\name:
     check_data_access vmx_exit_slow_\name
     check_words vmx_exit_slow_\name
-    read GUEST_RSP %rax
-    movq %rax, VCPU_RSP(%rsp)
+    read_rsp_if_used
     check_code vmx_exit_slow_\name
     run_at_place GUEST_PHYSICAL_ADDRESS, \timed, vmx_exit_slow_\name, aim_at_register
 
 vmx_check_io_any_\name:
     check_words vmx_exit_slow_\name
-    read GUEST_RSP %rax
-    movq %rax, VCPU_RSP(%rsp)
+    read_rsp_if_used
     check_code vmx_exit_slow_\name
     run_at_place EXIT_QUALIFICATION, \timed, vmx_exit_slow_\name
 

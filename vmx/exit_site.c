@@ -67,7 +67,7 @@ void exit_site_account(struct cpu *cpu, struct translation *made)
     made->quick.tally = made->detail->tally;
 }
 
-/* Who has this exit, which `found` serves. */
+/* Who has this exit, which `found` serves, and of which it has been told: site_aim(). */
 static struct account *account_of(struct cpu *cpu, struct translation *found, u64 where)
 {
     if (!found->places->taken)
@@ -78,7 +78,7 @@ static struct account *account_of(struct cpu *cpu, struct translation *found, u6
         place->where = where;
         place->detail = statistics_account(&cpu->statistics, detail_of(found, where));
         place->account.tally = place->detail->tally;
-        place->host = site_register(&cpu->vcpu, found, where);
+        place->host = cpu->vcpu.frame.exit_host;
     }
     return &place->account;
 }
@@ -197,8 +197,8 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (!found)
         return false;
     note_cr3(cpu);
+    site_aim(&cpu->vcpu, found, detail);
     cpu->statistics.served = account_of(cpu, found, detail);
-    site_aim(&cpu->vcpu, site_register(&cpu->vcpu, found, detail));
     cpu->statistics.key = 0;
     cpu->run = found->code;
     cpu->chores |= CHORE_RUN;

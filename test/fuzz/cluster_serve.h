@@ -17,8 +17,20 @@ static struct taken {
     u8 would[CLUSTER_NODES];
 } cluster_taken[TRANSLATIONS];
 
+/* Each that serves several places has a table of accounts, as long as there are enough for those that are there. */
+static void check_places(const struct translation *made)
+{
+    u32 there = 0;
+    for (u32 i = 0; i < TRANSLATIONS; i++)
+        there += translation_is_there(&cluster_sites->tc.table[i]) && cluster_sites->tc.table[i].places->taken;
+    if (made->several && !made->places->taken && there < PLACES_TABLES)
+        trouble("no table for the places of a translation");
+    cluster_seen.several += made->several && made->places->taken;
+}
+
 static void note_taken(const struct translation *made)
 {
+    check_places(made);
     struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
     const struct cluster *cluster = &cluster_sites->cluster;
     taken->code = made->code;
@@ -165,7 +177,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     memcpy(before, found->avoided, sizeof(before));
     enter_quickly(v, found);
     v->frame.running = found;
-    site_aim(v, site_register(v, found, exit->detail));
+    site_aim(v, found, exit->detail);
     if ((u64)found->avoided % 64)
         trouble("a piece that is not aligned");
     v->frame.side = 0;

@@ -38,7 +38,7 @@ static void tables_are_given_until_there_are_none(void **state)
     pool[7].place[3] = (struct exit_place){.where = 1, .account = {.count = 5}};
     places_release(&pool[7]);
     assert_ptr_equal(places_take(pool), &pool[7]);
-    assert_int_equal(pool[7].place[3].where, NOWHERE_AT_ALL);
+    assert_int_equal(pool[7].place[3].where, PLACE_EMPTY);
     assert_int_equal(places_count(&pool[7]), 0);
 }
 

@@ -475,7 +475,8 @@ static void random_clusters(void **state)
     assert_true(cluster_seen.paging[PAGING_32] > 30 && cluster_seen.paging[PAGING_PAE] > 25);
     assert_true(cluster_seen.bus > 1000);
     assert_true(cluster_seen.traced > 250 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
-    assert_true(cluster_seen.sides > 200 && cluster_seen.roaming > 35 && cluster_seen.recorded > 40000);
+    assert_true(cluster_seen.sides > 200 && cluster_seen.roaming > 35 && cluster_seen.several > 35 &&
+                cluster_seen.recorded > 40000);
     assert_true(cluster_seen.calls > 60000 && cluster_seen.returns > 60000 && cluster_seen.computed > 25000);
 }
 
