@@ -241,6 +241,7 @@ const struct cache_field cache_fields[] = {
     {"stale", "translations whose code had changed"},
     {"leaked", "sites that the tracker forgot too early"},
     {"forced", "sites translated before threshold= because of that"},
+    {"rests", "times that no translation was looked up for a while, for want of any use"},
     {"ept_splits", "large EPT pages that became tables"},
     {"ept_joins", "tables that became a large page again"},
     {"ept_mapped_on_demand", "pages of MMIO mapped at the first touch"},

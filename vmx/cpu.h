@@ -19,6 +19,7 @@
 #include "vmx/insn.h"
 #include "vmx/paging_off.h"
 #include "vmx/perf_guard.h"
+#include "vmx/site_rest.h"
 
 #define CPU_STACK_SIZE 16384
 
@@ -89,6 +90,7 @@ struct cpu {
     u32 answers;         /* counts up when they end: vmx/answers.h */
     const void *run;     /* translated code to run instead of an entry: CHORE_RUN */
     struct sites *sites; /* engine=translate, cluster; else NULL */
+    struct site_rest rest;
     struct tcache tcache;
     struct perf_guard perf;
 

@@ -142,6 +142,7 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
         &cpu->vcpu,
         &(struct code_frame){.end_care = care, .segment_base = (void *)vmx_segment_base, .budget = options->budget});
     exit_site_ends(cpu, false);
+    cpu->rest.left = 1;
 }
 
 /* CR3 leads to a table in the guest's RAM: entry.S may look there. */
@@ -196,6 +197,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
         cpu->chores |= CHORE_RECORD;
     if (!found)
         return false;
+    site_rest_end(cpu);
     note_cr3(cpu);
     site_aim(&cpu->vcpu, found, detail);
     cpu->statistics.served = account_of(cpu, found, detail);

@@ -33,7 +33,13 @@ void exit_site_record(struct cpu *cpu);
 /* Whether it is to be called for this exit. */
 static inline bool exit_has_site(struct cpu *cpu)
 {
-    return cpu->sites && !sites_skip(cpu->sites, cpu->vcpu.rip);
+    if (__builtin_expect(site_rests(&cpu->rest), 0))
+        return false;
+    if (!sites_skip(cpu->sites, cpu->vcpu.rip))
+        return true;
+    if (++cpu->rest.vain >= REST_AFTER)
+        site_rest_turn(cpu);
+    return false;
 }
 
 /* Where translated code is, for lib/address_space.h: written at `code`, executed at CODE_MAP. */

@@ -40,6 +40,7 @@ struct report_input {
     const char *trap;                         /* `trap=` likewise; NULL: not said */
     const struct cache_figures *cache;        /* NULL: the engine has none */
     const struct sites *sites;                /* counted: exit_site_fold(); NULL: the engine translates nothing */
+    u64 rests;                                /* with `sites`: struct site_rest */
     const struct vm *vm;                      /* whose they are */
     const struct ept_counts *ept;
     const struct page_pool *pool;

@@ -58,7 +58,8 @@ void list_sites(struct site_list *list, const struct report_input *input)
     const struct sites *sites = input->sites;
     const struct translations_counts *counts = &sites->tc.counts;
     *list = (struct site_list){.figure = {0, 0, TC_CODE, counts->made, counts->lost_to_ring, counts->lost_to_table,
-                                          counts->stale, sites->tracker.leaked, sites->tracker.forced}};
+                                          counts->stale, sites->tracker.leaked, sites->tracker.forced,
+                                          input->rests}};
     for (u32 i = 0; i < TRANSLATIONS; i++) {
         const struct translation *site = &sites->tc.table[i];
         list->figure[0] += site->piece_size != 0;
@@ -82,7 +83,8 @@ void site_figures(struct json *json, const struct site_list *list)
                        "lost_to_table\0"
                        "stale\0"
                        "leaked\0"
-                       "forced";
+                       "forced\0"
+                       "rests";
     for (u32 i = 0; i < SITE_FIGURES; i++, name += strlen(name) + 1)
         json_u64(json, name, list->figure[i]);
 }
@@ -92,8 +94,8 @@ static void say_figures(struct printer *p, const struct site_list *list)
     const u64 *figure = list->figure;
     say(p,
         "translations: %lu with %lu of %lu bytes, %lu made, %lu lost to the ring, %lu to the table, %lu stale; %lu "
-        "sites leaked, %lu forced",
-        figure[0], figure[1], figure[2], figure[3], figure[4], figure[5], figure[6], figure[7], figure[8]);
+        "sites leaked, %lu forced; nothing looked up %lu times",
+        figure[0], figure[1], figure[2], figure[3], figure[4], figure[5], figure[6], figure[7], figure[8], figure[9]);
     say(p, "site: exits, avoided, cycles, exiting/all instructions, RIP, access; why not more");
 }
 

@@ -5,7 +5,7 @@
 
 #include "vmx/printer.h"
 
-#define SITE_FIGURES 9
+#define SITE_FIGURES 10
 
 struct site_list {
     u64 figure[SITE_FIGURES]; /* by their names in site_figures() */

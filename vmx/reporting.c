@@ -60,6 +60,7 @@ static void print_report(const char *cause)
         .trap = own.trap,
         .cache = cpu->vcpu.tcache ? &cache : NULL,
         .sites = cpu->sites,
+        .rests = cpu->rest.periods,
         .vm = cpu->vm,
         .ept = &cpu->vm->ept.counts,
         .pool = own.pool,

@@ -12,11 +12,11 @@
 extern const char vmx_exit_timed[], vmx_exit_plain[], vmx_exit_quick_timed[], vmx_exit_quick_plain[];
 
 /* vmx/entry.S */
-static const char *exit_stub(const struct cpu *cpu)
+void vmcs_exit_to(const struct cpu *cpu, bool quick)
 {
-    if (cpu->sites)
-        return cpu->timed ? vmx_exit_quick_timed : vmx_exit_quick_plain;
-    return cpu->timed ? vmx_exit_timed : vmx_exit_plain;
+    const char *plain = quick ? vmx_exit_quick_plain : vmx_exit_plain;
+    const char *timed = quick ? vmx_exit_quick_timed : vmx_exit_timed;
+    vmwrite(VMCS_HOST_RIP, (u64)(cpu->timed ? timed : plain));
 }
 
 /* SDM "IA32_PAT MSR": the value after reset, which Exeunt's own page tables count on. */
@@ -84,7 +84,7 @@ static void write_host(struct cpu *cpu)
     if (cpu->controls.vm_exit & VM_EXIT_LOAD_PERF_GLOBAL_CTRL)
         vmwrite(VMCS_HOST_PERF_GLOBAL_CTRL, 0);
     vmwrite(VMCS_HOST_RSP, (u64)&cpu->vcpu);
-    vmwrite(VMCS_HOST_RIP, (u64)exit_stub(cpu));
+    vmcs_exit_to(cpu, cpu->sites != NULL);
 }
 
 static void write_controls(struct cpu *cpu, const struct vmcs_bitmaps *bitmaps)

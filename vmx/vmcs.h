@@ -34,6 +34,9 @@ bool vmcs_vmxon(struct cpu *cpu, const struct vmx_caps *caps);
 void vmcs_build(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_bitmaps *bitmaps,
                 const struct vmcs_start *start);
 
+/* Whether exits look for a translation first, vmx/entry.S's quick way, from the next entry on. cpu's VMCS is current. */
+void vmcs_exit_to(const struct cpu *cpu, bool quick);
+
 /*
  * Reads each field that is read without a check from then on, by vmread_sure() and in vmx/entry.S: a field that the CPU
  * does not have is fatal here. cpu's VMCS is current.

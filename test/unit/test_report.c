@@ -881,6 +881,7 @@ static void the_translations_as_a_whole(void **state)
     sites.tc.counts = (struct translations_counts){.made = 10, .lost_to_ring = 3, .lost_to_table = 2, .stale = 1};
     sites.tracker.leaked = 30;
     sites.tracker.forced = 20;
+    input.rests = 7;
     sites.refused[WHY_CALL] = 8;
     sites.refused[WHY_GUARD] = 9;
     print_now(&input);
@@ -890,7 +891,7 @@ static void the_translations_as_a_whole(void **state)
     } expected[] = {
         {"translations", 2}, {"code_bytes", 201},  {"code_room", TC_CODE}, {"translations_made", 10},
         {"lost_to_ring", 3}, {"lost_to_table", 2}, {"stale", 1},           {"leaked", 30},
-        {"forced", 20},      {"hits", 5},
+        {"forced", 20},      {"rests", 7},        {"hits", 5},
     };
     const char *line = json_line("cache", 0);
     for (u32 i = 0; i < COUNT_OF(expected); i++)
@@ -898,7 +899,7 @@ static void the_translations_as_a_whole(void **state)
     char words[200];
     format(words, sizeof(words),
            "translations: 2 with 201 of %u bytes, 10 made, 3 lost to the ring, 2 to the table, 1 stale; "
-           "30 sites leaked, 20 forced",
+           "30 sites leaked, 20 forced; nothing looked up 7 times",
            TC_CODE);
     assert_true(table_has(words));
     assert_int_equal(integer(json_line("refused", 0), "count"), 8);

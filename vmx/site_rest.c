@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vmx/site_rest.h"
+
+#include "emul/site.h"
+#include "vmx/cpu.h"
+#include "vmx/vmcs.h"
+
+/* By way of vmx/entry.S; it changes too when they are handed on, which looks like a use. */
+static u64 count_uses(const struct translations *t)
+{
+    u64 uses = 0;
+    for (u32 i = 0; i < TRANSLATIONS; i++)
+        uses += t->table[i].quick.count;
+    return uses;
+}
+
+/* Whether a translation was used since the last time that this was asked. */
+static bool was_used(struct cpu *cpu)
+{
+    u64 uses = count_uses(&cpu->sites->tc);
+    bool used = cpu->vcpu.frame.running || uses != cpu->rest.uses;
+    cpu->vcpu.frame.running = NULL;
+    cpu->rest.uses = uses;
+    return used;
+}
+
+static void wake(struct cpu *cpu)
+{
+    cpu->rest.now = false;
+    vmcs_exit_to(cpu, true);
+}
+
+void site_rest_turn(struct cpu *cpu)
+{
+    struct site_rest *rest = &cpu->rest;
+    if (rest->now) {
+        wake(cpu);
+        rest->vain = REST_AFTER - REST_LOOK;
+    } else if (was_used(cpu)) {
+        rest->vain = 0;
+    } else {
+        rest->now = true;
+        rest->left = REST_FOR;
+        rest->periods++;
+        vmcs_exit_to(cpu, false);
+    }
+}
+
+void site_rest_end(struct cpu *cpu)
+{
+    cpu->rest.vain = 0;
+    if (cpu->rest.now)
+        wake(cpu);
+}
