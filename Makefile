@@ -148,7 +148,7 @@ $(BUILD)/guest/64/%.o: test/guest/%
 
 PURE := $(filter-out %/offsets.c,$(wildcard emul/*.c cache/*.c ept/*.c)) \
         $(wildcard boot/options*.c boot/multiboot2.c boot/memory_map.c boot/unpack.c boot/acpi*.c boot/guest.c boot/guest_linux*.c boot/guest_multiboot*.c) \
-        $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c) \
+        $(wildcard vmx/caps.c vmx/cpuid_policy.c vmx/exit_reasons.c vmx/vmcs_fields.c vmx/report.c vmx/task_switch.c vmx/control_registers.c vmx/event.c vmx/mtrr.c vmx/spaces.c) \
         $(wildcard lib/format.c lib/page_pool.c lib/statistics.c lib/json.c lib/string_host.c \
                      lib/console.c lib/console_keys.c lib/console_uart.c lib/console_vga.c lib/print.c lib/counters.c \
                      lib/text_queue.c \

@@ -37,11 +37,8 @@ void translation_settle(struct translations *t, struct translation *translation)
     }
 }
 
-void translation_note_write(struct translation *t, u64 cr3, const u8 *page)
+void translation_note_write(struct translation *t, const u8 *page)
 {
-    if (t->writes_cr3 != cr3)
-        translation_forget_writes(t);
-    t->writes_cr3 = cr3;
     for (u32 i = TC_WRITES - 1; i; i--)
         t->writes[i] = t->writes[i - 1];
     t->writes[0] = page;

@@ -89,10 +89,9 @@ struct translation {
     u64 value[TC_WALK];
     const volatile u64 *entry[TC_WALK]; /* [0] is not used */
     /*
-     * Pages that its code may write, with that CR3 and the walks as they were noted: they have nothing of it, and none
-     * of the tables that map it (SPEC 5.5).
+     * Pages that its code may write, with the walks as they were noted: they have nothing of it, and none of the tables
+     * that map it (SPEC 5.5), but perhaps the one that CR3 names, which is asked for each time.
      */
-    u64 writes_cr3;
     const u8 *writes[TC_WRITES];
 
     /* What only slow ways and reports need */
@@ -183,16 +182,16 @@ static inline void translation_forget_writes(struct translation *t)
 }
 
 /* Whether the page is known to be one that its code may write. */
-static inline bool translation_may_write(const struct translation *t, u64 cr3, const u8 *page)
+static inline bool translation_may_write(const struct translation *t, const u8 *page)
 {
     for (u32 i = 0; i < TC_WRITES; i++)
-        if (t->writes_cr3 == cr3 && t->writes[i] == page)
+        if (t->writes[i] == page)
             return true;
     return false;
 }
 
 /* It is one; the one that was noted first goes. */
-void translation_note_write(struct translation *t, u64 cr3, const u8 *page);
+void translation_note_write(struct translation *t, const u8 *page);
 
 /* How often it was used. */
 static inline u64 translation_uses(const struct translation *t)

@@ -122,7 +122,7 @@ bool access_linear(struct vcpu *v, enum segment_name segment, u64 offset, u32 si
 bool access_translate(struct vcpu *v, gva_t linear, enum access_kind kind, bool implicit, struct access_piece *piece)
 {
     const struct window *window = &v->vm->window;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     if (!implicit && access_recall(v, linear, kind, piece))
         return true;
     struct walk_result result;

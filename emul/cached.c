@@ -65,7 +65,7 @@ static __attribute__((noinline)) void step_by_walk(struct vcpu *v, const struct 
     struct place_of_code place;
     enum code_size code_size = step_code_size(v);
     struct tc_entry *entry = NULL;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     if (remember_walk(v, code_size, 0, &place))
         entry = tc_find(v->tcache, place.at, code_size);
     else
@@ -79,7 +79,7 @@ static __attribute__((noinline)) void step_by_walk(struct vcpu *v, const struct 
 void emul_step_cached(struct vcpu *v, const struct emul_expect *expect, emul_undone *undone, u64 *hits)
 {
     const struct walk_memo_line *line = NULL;
-    if (quick_supervisor(v) && walk_memo_holds(v, &v->vm->ept))
+    if (quick_supervisor(v) && walk_memo_holds(v, &v->vm->window))
         line = walk_memo_find(v, v->rip, WALK_FETCH, 0);
     if (!line || line->class != EPT_CLASS_RAM) {
         step_by_walk(v, expect, undone, hits);

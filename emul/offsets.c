@@ -43,7 +43,7 @@ void vcpu_offsets(void)
     OFFSET(FRAME_SAVE, frame.save);
     OFFSET(FRAME_LINEAR, frame.linear);
     OFFSET(FRAME_LINE, frame.line);
-    OFFSET(FRAME_CR3, frame.cr3);
+    OFFSET(FRAME_TABLE, frame.table);
     OFFSET(FRAME_SEGMENT_BASE, frame.segment_base);
     OFFSET(VCPU_WALKS, walks);
     OFFSET(VCPU_VM, vm);
@@ -55,7 +55,6 @@ void vcpu_offsets(void)
     OFFSET(FRAME_EXIT_HOST, frame.exit_host);
     OFFSET(FRAME_EXIT_LIMIT, frame.exit_limit);
     TRANSLATION(writes, WRITES);
-    TRANSLATION(writes_cr3, WRITES_CR3);
     TRANSLATION(rip, RIP);
     TRANSLATION(reason, REASON);
     TRANSLATION(mode, MODE);
@@ -102,7 +101,7 @@ void reach_offsets(void)
     CONSTANT(MEMO_LINE, offsetof(struct walk_memo, line));
     CONSTANT(MEMO_DATA_LINES, WALK_MEMO_LINES / 2);
     MEMO(key, KEY);
-    MEMO(cr3, CR3);
+    MEMO(top, TOP);
     MEMO(value, VALUE);
     MEMO(entry, ENTRY);
     MEMO(touch, TOUCH);

@@ -123,7 +123,7 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
         begin_paths(request);
     seen.quiet = 0;
     access_need(v, EMUL_STEP_PARTS);
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     while (path->count < PATH_MAX && performed < most && gap <= TRACE_GAP && seen.quiet < PATH_QUIET &&
            !record_needs_care(v)) {
         note_seen(v->rip);

@@ -123,7 +123,7 @@ static struct translation *find(struct vcpu *v, struct sites *sites, const struc
         return NULL;
     if (found->cs_limit != site_cs_limit(v) || (found->ports_free && !site_ports_free(v)))
         return NULL;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     enum code_state state = state_of(v, &sites->tc, found);
     if (state == CODE_CHANGED)
         forget(v, sites, found, rip);
@@ -252,7 +252,7 @@ static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
     v->rip = r->rip;
     sites->roams = r->roams;
     sites->watch = watch;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     bool done = make(v, sites, &r->exit, &sites->path);
     v->rip = here;
     return done;
@@ -357,7 +357,7 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     enum track_advice advice = tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time());
     if (advice == TRACK_WAIT || !quick_runs(v) || is_conforming(v))
         return false;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     if (!is_steady(v, sites, exit, advice) || advice == TRACK_LOOK)
         return false;
     sites->roams = roams(v, sites, rip, exit);

@@ -44,7 +44,7 @@ __attribute__((noinline)) enum emul_status perform_with_care(struct vcpu *v, con
 __attribute__((noinline)) enum emul_status emul_perform(struct vcpu *v, const struct insn *insn)
 {
     access_need(v, EMUL_STEP_PARTS);
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     return perform(v, insn);
 }
 
@@ -118,7 +118,7 @@ QUICK bool decode_quickly(struct vcpu *v, u8 *bytes, struct insn *insn)
 enum emul_status emul_step(struct vcpu *v, const struct emul_expect *expect, struct insn *insn)
 {
     u8 bytes[INSN_WINDOW]; /* what is not fetched has no influence */
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     if (__builtin_expect(!decode_quickly(v, bytes, insn), 0)) {
         enum emul_status status = step_decode(v, expect, bytes, insn);
         if (status != EMUL_DONE)

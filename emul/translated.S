@@ -83,10 +83,12 @@ translated_call_reach:
     xorq %rdx, %rax
     cmpq $0xfff, %rax
     ja reach_slowly
-    movq MEMO_CR3(%rsi), %rax
-    cmpq %rax, SAVED+FRAME_CR3(%rsp)
+    movq MEMO_TOP(%rsi), %rax
+    addq SAVED+FRAME_TABLE(%rsp), %rax
+    movq (%rax), %rax
+    cmpq %rax, MEMO_VALUE(%rsi)
     jne reach_slowly
-    .irp level, 0, 1, 2, 3
+    .irp level, 1, 2, 3
     movq MEMO_ENTRY+8*\level(%rsi), %rax
     movq (%rax), %rax
     cmpq %rax, MEMO_VALUE+8*\level(%rsi)
@@ -108,10 +110,9 @@ translated_call_reach:
     cmpl %eax, MEMO_WRITE_PROTECTIONS(%rsi)
     jne reach_slowly
     movq SAVED+FRAME_RUNNING(%rsp), %rcx
-    movq MEMO_CR3(%rsi), %rax
-    cmpq %rax, T_WRITES_CR3(%rcx)
-    jne reach_slowly
     movq MEMO_TOUCH(%rsi), %rax
+    cmpq %rax, SAVED+FRAME_TABLE(%rsp)
+    je reach_slowly
     .irp entry, 0, 1, 2
     cmpq %rax, T_WRITES+8*\entry(%rcx)
     je .Lmay_write

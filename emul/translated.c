@@ -28,14 +28,14 @@ void translated_init(struct vcpu *v, const struct code_frame *ends)
     v->frame.end_flags = (void *)translated_end_flags;
     v->frame.reach = (void *)translated_call_reach;
     v->frame.segment_base = ends->segment_base;
-    v->frame.cr3 = CODE_CR3_NONE;
+    v->frame.table = walk_memo_no_table;
     v->frame.perform = (void *)translated_call_perform;
 }
 
 void translated_begin(struct vcpu *v, const struct translation *t)
 {
     v->frame.running = t;
-    v->frame.cr3 = t->walk_index != TC_NO_WALK ? v->cr3 : CODE_CR3_NONE;
+    v->frame.table = t->walk_index != TC_NO_WALK ? v->walks->table : walk_memo_no_table;
 }
 
 /* The LAPIC: only the one register, and only where performing is nothing but the access. */
@@ -72,11 +72,14 @@ bool translated_is_there(struct vcpu *v, const struct translation *t)
     return there;
 }
 
-/* Whether `host` is in one of the tables by which code at `rip` is reached; true also where that is not known. */
+/*
+ * Whether `host` is in one of the tables by which code at `rip` is reached, beyond the first; true also where that is
+ * not known.
+ */
 static bool maps(struct vcpu *v, u64 rip, const u8 *host)
 {
     const struct walk_memo_line *walk = remember_line(v, rip);
-    for (u32 i = 0; walk && i < WALK_MEMO_ENTRIES; i++)
+    for (u32 i = 1; walk && i < WALK_MEMO_ENTRIES; i++)
         if (!(((u64)walk->entry[i] ^ (u64)host) & PAGE_MASK))
             return true;
     return !walk;
@@ -95,12 +98,12 @@ static bool maps_own(struct vcpu *v, const u8 *host)
 static bool may_write(struct vcpu *v, const struct walk_memo_line *walk)
 {
     struct translation *running = (struct translation *)v->frame.running;
-    if (ept_write_protected(&v->vm->ept, gpa(walk->page)))
+    if (ept_write_protected(&v->vm->ept, gpa(walk->page)) || walk->touch == v->walks->table)
         return false;
-    if (!translation_may_write(running, v->cr3, walk->touch)) {
+    if (!translation_may_write(running, walk->touch)) {
         if (is_own(running, walk->page) || maps_own(v, walk->touch))
             return false;
-        translation_note_write(running, v->cr3, walk->touch);
+        translation_note_write(running, walk->touch);
     }
     walk_memo_note_write(v, &v->vm->ept, walk);
     return true;
@@ -143,7 +146,7 @@ bool translated_reach(struct vcpu *v)
     u64 base = based ? vcpu_segment(v, (enum segment_name)request.segment)->base : 0,
         linear = v->frame.linear + line->linear + base;
     line->limit = 0;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     if ((linear & ~PAGE_MASK) + request.size > PAGE_SIZE)
         return false;
     const struct walk_memo_line *walk = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));

@@ -3,6 +3,8 @@
 
 #define ENTRY_U BIT(2)
 
+u8 walk_memo_no_table[PAGE_SIZE] __attribute__((aligned(8)));
+
 /* SMEP, SMAP and protection keys concern user pages; their verdict may hang on RFLAGS.AC and PKRU. */
 static bool has_ifs(const struct vcpu *v, const struct walk_result *result)
 {
@@ -18,15 +20,27 @@ static bool worth_keeping(const struct vcpu *v, const struct walk_request *reque
     return four_levels && !request->implicit && !request->probe && !has_ifs(v, result);
 }
 
-void walk_memo_restart(struct vcpu *v, const struct ept *ept)
+static void forget_lines(struct vcpu *v, const struct window *window)
 {
     struct walk_memo *memo = v->walks;
     memo->cr0 = v->cr0;
     memo->cr4 = v->cr4;
     memo->efer = v->efer;
-    memo->generation = ept->generation;
+    memo->generation = window->ept->generation;
     for (u32 i = 0; i < WALK_MEMO_LINES; i++)
         memo->line[i].key = 0;
+}
+
+void walk_memo_restart(struct vcpu *v, const struct window *window)
+{
+    struct walk_memo *memo = v->walks;
+    if (memo->cr0 != v->cr0 || memo->cr4 != v->cr4 || memo->efer != v->efer ||
+        memo->generation != window->ept->generation)
+        forget_lines(v, window);
+    memo->cr3 = v->cr3;
+    memo->table = window_ram(window, v->cr3 & BITS(51, 12));
+    if (!memo->table)
+        memo->table = walk_memo_no_table;
 }
 
 /* Where the first byte of the page is, or NULL. */
@@ -57,7 +71,7 @@ void walk_memo_learn(struct vcpu *v, const struct window *window, const struct w
         if (!line->entry[i])
             return;
     }
-    line->cr3 = v->cr3;
+    line->top = result->entries[0].at.at & ~PAGE_MASK;
     line->page = result->gpa.at & PAGE_MASK;
     line->class = (u8)page->class;
     line->generation = window->ept->generation;

@@ -3,7 +3,8 @@
  * What the last page walks of a guest CPU found. A line holds the entries that a walk read, where they stand, and what
  * it came to. It counts only while each of those entries, read again now, has the same value, and the registers that
  * rule paging are the same: then a walk would come to the same end, so nothing has to be invalidated and nothing can be
- * stale (SPEC 5.3). It saves the checks, not the reading.
+ * stale (SPEC 5.3). It saves the checks, not the reading. The first entry is read in the table that CR3 names now: what
+ * all address spaces share, as kernels do with their own half, is remembered for all of them.
  *
  * Kept are walks of four levels through RAM, to a permission that has no ifs: neither RFLAGS.AC nor PKRU had a say.
  */
@@ -17,12 +18,12 @@
 #define WALK_MEMO_ENTRIES 4
 
 struct walk_memo_line {
-    u64 key; /* walk_memo_key(), never 0 in a line that holds something */
-    u64 cr3;
-    u64 value[WALK_MEMO_ENTRIES]; /* a walk that ends at a 2 MiB page has its last entry twice */
-    const volatile u64 *entry[WALK_MEMO_ENTRIES];
-    u64 page; /* guest-physical address of the 4 KiB page */
-    u8 *ptr;  /* where it can be touched; NULL unless RAM or DEVICE */
+    u64 key;                                      /* walk_memo_key(), never 0 in a line that holds something */
+    u64 top;                                      /* offset of the first entry in its table */
+    u64 value[WALK_MEMO_ENTRIES];                 /* a walk that ends at a 2 MiB page has its last entry twice */
+    const volatile u64 *entry[WALK_MEMO_ENTRIES]; /* [0] is not used */
+    u64 page;                                     /* guest-physical address of the 4 KiB page */
+    u8 *ptr;                                      /* where it can be touched; NULL unless RAM or DEVICE */
     /*
      * Where Exeunt itself can touch it, also when it is trapped: for those that know what the access does there. NULL
      * for what is nobody's.
@@ -39,27 +40,34 @@ struct walk_memo {
     /* What all lines were learned under. */
     u64 cr0, cr4, efer;
     u32 generation; /* ept.generation: `ptr` and `class` hold as long as no hole comes or goes */
+    /* The address space that walks are in now. */
+    u64 cr3;
+    const u8 *table; /* that CR3 names; walk_memo_no_table: it is not in RAM */
     struct walk_memo_line line[WALK_MEMO_LINES];
 };
 
-/* Forgets all lines, and takes the registers as they are now. */
-void walk_memo_restart(struct vcpu *v, const struct ept *ept);
+/* Nothing is present in it, and nobody writes it. */
+extern u8 walk_memo_no_table[PAGE_SIZE];
+
+/* Takes the registers as they are now, and forgets all lines where more than CR3 has changed. */
+void walk_memo_restart(struct vcpu *v, const struct window *window);
 
 /* Whether the lines were learned under what is so now. */
-static inline __attribute__((always_inline)) bool walk_memo_holds(const struct vcpu *v, const struct ept *ept)
+static inline __attribute__((always_inline)) bool walk_memo_holds(const struct vcpu *v, const struct window *window)
 {
     const struct walk_memo *memo = v->walks;
-    return memo->cr0 == v->cr0 && memo->cr4 == v->cr4 && memo->efer == v->efer && memo->generation == ept->generation;
+    return memo->cr0 == v->cr0 && memo->cr4 == v->cr4 && memo->efer == v->efer && memo->cr3 == v->cr3 &&
+           memo->generation == window->ept->generation;
 }
 
 /*
- * To be called when an instruction begins, before walk_memo_find() and walk_memo_learn(): what it asks of CR0, CR4 and
- * EFER, which are there, holds to its end.
+ * To be called when an instruction begins, before walk_memo_find() and walk_memo_learn(), and when it has changed CR3:
+ * what it asks of CR0, CR3, CR4 and EFER, which are there, holds to its end.
  */
-static inline __attribute__((always_inline)) void walk_memo_begin(struct vcpu *v, const struct ept *ept)
+static inline __attribute__((always_inline)) void walk_memo_begin(struct vcpu *v, const struct window *window)
 {
-    if (__builtin_expect(!walk_memo_holds(v, ept), 0))
-        walk_memo_restart(v, ept);
+    if (__builtin_expect(!walk_memo_holds(v, window), 0))
+        walk_memo_restart(v, window);
 }
 
 /* The 4 KiB page of `linear`, and what is done there by whom. Bit 4 keeps it from being 0. */
@@ -77,7 +85,7 @@ static inline struct walk_memo_line *walk_memo_slot(struct walk_memo *memo, u64 
     return (struct walk_memo_line *)((u8 *)&memo->line[access == WALK_FETCH ? half : 0] + offset);
 }
 
-/* The line for this access if it still holds, else NULL. CR3 is there. */
+/* The line for this access if it still holds, else NULL. */
 static inline __attribute__((always_inline)) const struct walk_memo_line *
 walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cpl)
 {
@@ -86,9 +94,9 @@ walk_memo_find(const struct vcpu *v, u64 linear, enum walk_access access, u32 cp
         return NULL;
     if (access == WALK_FETCH && test_switch(TEST_NO_WALK))
         return line;
-    if (line->cr3 != v->cr3)
+    if (*(const volatile u64 *)(v->walks->table + line->top) != line->value[0])
         return NULL;
-    if (*line->entry[0] != line->value[0] || *line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
+    if (*line->entry[1] != line->value[1] || *line->entry[2] != line->value[2])
         return NULL;
     return *line->entry[3] == line->value[3] ? line : NULL;
 }

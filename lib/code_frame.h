@@ -9,7 +9,6 @@
 #include "lib/types.h"
 
 #define CODE_LINES 16
-#define CODE_CR3_NONE (~0ull)
 
 /*
  * A page that the running code may touch: the walk was made once, by translated_reach(), and holds to the end of the
@@ -40,7 +39,8 @@ struct code_frame {
     const void *end_care;  /* leave after translated_perform() said so: v->rip and all else are in struct vcpu */
     const void *reach, *perform;
     const void *segment_base; /* see emul/translated.S */
-    u64 cr3;         /* of the walks that reach looks up, for 64-bit code at CPL 0; CODE_CR3_NONE: it asks C at once */
+    const u8
+        *table; /* that CR3 names, for walks of 64-bit code at CPL 0; one with nothing in it: reach asks C at once */
     u64 save, save2; /* guest registers that are lent */
     u64 flags;       /* the guest's status flags, while they are not in the machine's */
     u64 linear;      /* for reach: the address, less that of the line */

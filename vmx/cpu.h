@@ -20,6 +20,7 @@
 #include "vmx/paging_off.h"
 #include "vmx/perf_guard.h"
 #include "vmx/site_rest.h"
+#include "vmx/spaces.h"
 
 #define CPU_STACK_SIZE 16384
 
@@ -83,10 +84,8 @@ struct cpu {
     enum hypercall_access hypercall;
     struct paging_off paging_off;
     struct walk_memo walks;
-    /* What entry.S asks: the translations; the last CR3 that was found good, and where its table is (~0: none) */
-    const void *code_table;
-    u64 code_cr3;
-    const void *code_cr3_table;
+    const void *code_table; /* the translations, for entry.S */
+    struct spaces spaces;
     u32 answers;         /* counts up when they end: vmx/answers.h */
     const void *run;     /* translated code to run instead of an entry: CHORE_RUN */
     struct sites *sites; /* engine=translate, cluster; else NULL */

@@ -164,10 +164,12 @@
     /* RIP leads to the page that it led to, and the page has not been written. */
     .macro check_code miss
     read GUEST_CR3 %rax
-    cmpq %rax, CPU_CODE_CR3(%rsp)
+    cmpq %rax, CPU_SPACE(%rsp)
+    je 8f
+    call vmx_other_space
     jne \miss
-    movl T_WALK_INDEX(%rcx), %edx
-    addq CPU_CODE_CR3_TABLE(%rsp), %rdx
+8:  movl T_WALK_INDEX(%rcx), %edx
+    addq CPU_SPACE+SPACE_TABLE(%rsp), %rdx
     movq T_VALUE(%rcx), %rax
     cmpq %rax, (%rdx)
     jne \miss
@@ -551,6 +553,26 @@ vmx_code_again_\name:
     quick_stub plain, 0
     answer_stub timed, 1
     answer_stub plain, 0
+
+/*
+ * Called on the quick way, where the address space is not that of the exit before: rax = CR3. ZF: it is another one of
+ * those that were found good (vmx/spaces.h), and is the one to look in now. rax, rdx are changed.
+ */
+vmx_other_space:
+    leaq 8+CPU_OTHER_SPACES(%rsp), %rdx
+1:  cmpq %rax, (%rdx)
+    je 2f
+    addq $SPACE_SIZE, %rdx
+    cmpq $0, SPACE_TABLE(%rdx)
+    jne 1b
+    cmpq $0, 8+CPU_SELF(%rsp)
+    ret
+2:  movq %rax, 8+CPU_SPACE(%rsp)
+    movq SPACE_TABLE(%rdx), %rax
+    movq %rax, 8+CPU_SPACE+SPACE_TABLE(%rsp)
+    movq %rax, 8+FRAME_TABLE(%rsp)
+    cmpq %rax, %rax
+    ret
 
 /* Called on the quick way. rcx = struct translation, kept; ZF: it must not be used. rax, rdx are changed. */
 vmx_compare:

@@ -136,7 +136,7 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     sites->tc.served = &cpu->statistics.served;
     sites->choose_check = choose_check;
     cpu->code_table = sites->tc.table;
-    cpu->code_cr3 = CODE_CR3_NONE;
+    spaces_forget(&cpu->spaces);
     const char *care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain;
     translated_init(
         &cpu->vcpu,
@@ -145,14 +145,15 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     cpu->rest.left = 1;
 }
 
-/* CR3 leads to a table in the guest's RAM: entry.S may look there. */
-static void note_cr3(struct cpu *cpu)
+/* Where CR3 leads to a table in the guest's RAM, entry.S may look there. */
+static void note_space(struct cpu *cpu)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (cpu->code_cr3 == v->cr3 || cpu->paging_off.active || !access_is_64(v))
+    if (cpu->spaces.now.cr3 == v->cr3 || cpu->paging_off.active || !access_is_64(v))
         return;
-    cpu->code_cr3_table = window_ram(&cpu->vm->window, v->cr3 & BITS(51, 12));
-    cpu->code_cr3 = cpu->code_cr3_table ? v->cr3 : CODE_CR3_NONE;
+    const void *table = window_ram(&cpu->vm->window, v->cr3 & BITS(51, 12));
+    if (table)
+        spaces_note(&cpu->spaces, v->cr3, table);
 }
 
 bool exit_site_compare(struct cpu *cpu, struct translation *translation)
@@ -198,7 +199,7 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (!found)
         return false;
     site_rest_end(cpu);
-    note_cr3(cpu);
+    note_space(cpu);
     site_aim(&cpu->vcpu, found, detail);
     cpu->statistics.served = account_of(cpu, found, detail);
     cpu->statistics.key = 0;

@@ -74,7 +74,7 @@ static bool write_apic_base(struct cpu *cpu, u64 value)
         return true;
     vm->policy.apic_base = page;
     if (vm->policy.apic_page) {
-        cpu->code_cr3 = CODE_CR3_NONE;
+        spaces_forget(&cpu->spaces);
         ept_remove_hole(&vm->ept, (struct range){old, old + PAGE_SIZE});
         if (ept_add_hole(&vm->ept, (struct range){page, page + PAGE_SIZE}) != EPT_OK)
             exit_fatal(cpu, "no memory to move the hole of the LAPIC page");

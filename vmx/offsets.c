@@ -20,9 +20,12 @@ void offsets(void)
     OFFSET(CPU_ATTENTION, attention);
     OFFSET(CPU_CHORES, chores);
     OFFSET(CPU_CODE_TABLE, code_table);
-    OFFSET(CPU_CODE_CR3, code_cr3);
+    OFFSET(CPU_SPACE, spaces.now);
+    OFFSET(CPU_OTHER_SPACES, spaces.known);
+    OFFSET(CPU_SELF, self);
+    CONSTANT(SPACE_TABLE, offsetof(struct space, table));
+    CONSTANT(SPACE_SIZE, sizeof(struct space));
     OFFSET(CPU_ANSWERS, answers);
-    OFFSET(CPU_CODE_CR3_TABLE, code_cr3_table);
     OFFSET(CPU_STATISTICS_SERVED, statistics.served);
     OFFSET(CPU_STATISTICS_GUEST, statistics.guest);
     OFFSET(CPU_STATISTICS_ACCOUNTED, statistics.accounted);

@@ -142,7 +142,7 @@ void state_fetch(struct vcpu *v, u32 parts)
 /* What entry.S has seen to be so it must see again. `rules`: of what is fetched from where, some have changed. */
 static void code_world_changed(struct cpu *cpu, u64 rules)
 {
-    cpu->code_cr3 = CODE_CR3_NONE;
+    spaces_forget(&cpu->spaces);
     answers_end(cpu);
     if (cpu->sites && rules && !test_switch(TEST_NO_RULES))
         sites_forget_far(cpu->sites);

@@ -326,6 +326,7 @@ static void load_control(struct switching *s)
     if (s->task->flush_linear) {
         v->cr3 = s->cr3;
         vcpu_dirty(v, PART_CR3);
+        walk_memo_begin(v, &v->vm->window);
     }
     if (s->has_pdptes) {
         memcpy(v->pdpte, s->pdpte, sizeof(v->pdpte));

@@ -34,7 +34,8 @@ bool vmcs_vmxon(struct cpu *cpu, const struct vmx_caps *caps);
 void vmcs_build(struct cpu *cpu, const struct vmx_caps *caps, const struct vmcs_bitmaps *bitmaps,
                 const struct vmcs_start *start);
 
-/* Whether exits look for a translation first, vmx/entry.S's quick way, from the next entry on. cpu's VMCS is current. */
+/* Whether exits look for a translation first, vmx/entry.S's quick way, from the next entry on. cpu's VMCS is current.
+ */
 void vmcs_exit_to(const struct cpu *cpu, bool quick);
 
 /*

@@ -236,6 +236,7 @@ static void set_mode(void)
     cluster_mode = mode;
     cluster_user = mode == MODE_V86 || (user && mode != MODE_REAL);
     enum cluster_paging paging = cluster_mapping.paging = draw_paging(mode);
+    cluster_mapping.common = paging == PAGING_4 && draw(3) == 0;
     u64 cr4 = draw(3) ? 0 : (draw(2) ? CR4_SMEP : 0) | (draw(2) ? CR4_SMAP : 0);
     cr4 |= paging == PAGING_4 && draw(6) == 0 ? CR4_PKE : 0;
     u32 pkru = draw(64);

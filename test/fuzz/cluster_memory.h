@@ -45,12 +45,16 @@
 enum cluster_paging { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_4 };
 #define CODE_FLAGS 0x27u
 
-/* How pages are mapped: the flags of those of code and of the two of data. */
+/*
+ * How pages are mapped: the flags of those of code and of the two of data; whether both spaces have all but the PML4 in
+ * common, as a kernel's half is.
+ */
 struct mapping {
     enum cluster_paging paging;
     u64 code, data[2];
+    bool common;
 };
-static const struct mapping plain_mapping = {PAGING_4, CODE_FLAGS, {7, 7}};
+static const struct mapping plain_mapping = {PAGING_4, CODE_FLAGS, {7, 7}, false};
 static struct mapping cluster_mapping;
 static u64 cluster_roots[SPACES];
 
@@ -58,7 +62,8 @@ static u64 cluster_roots[SPACES];
  * paging. */
 static u64 *entry_of(u32 space, u64 linear)
 {
-    u64 table = linear < 2 * MIB ? cluster_roots[space] + 3 * PAGE_SIZE : SHARED_TABLE;
+    u64 root = cluster_roots[cluster_mapping.common ? 0 : space];
+    u64 table = linear < 2 * MIB ? root + 3 * PAGE_SIZE : SHARED_TABLE;
     return (u64 *)(host_guest.ram + table) + (linear >> PAGE_SHIFT & 511);
 }
 
@@ -73,12 +78,12 @@ static void map_page(u32 space, u64 linear, u64 entry)
 
 /*
  * Code has been fetched everywhere, or looking ahead would set accessed flags that guests see. The second space has
- * code pages 0 and 1 exchanged.
+ * code pages 0 and 1 exchanged, where it has tables of its own.
  */
 static void map_code(u32 space)
 {
     for (u64 at = BLOCK; at < CODE + CODE_SIZE; at += PAGE_SIZE) {
-        bool exchanged = space && at < CODE + 2 * PAGE_SIZE && at >= CODE;
+        bool exchanged = space && !cluster_mapping.common && at < CODE + 2 * PAGE_SIZE && at >= CODE;
         map_page(space, at, (exchanged ? at ^ PAGE_SIZE : at) | cluster_mapping.code);
     }
 }
@@ -99,7 +104,7 @@ static void map_data(u32 space)
 static void map_upper(u64 root)
 {
     u64 *table = (u64 *)(host_guest.ram + root);
-    table[0] = (root + PAGE_SIZE) | 0x27;
+    table[0] = ((cluster_mapping.common ? cluster_roots[0] : root) + PAGE_SIZE) | 0x27;
     table[512] = (root + 2 * PAGE_SIZE) | 0x27;
     table[1024] = (root + 3 * PAGE_SIZE) | 0x27;
     table[1025] = SHARED_TABLE | 0x27;

@@ -96,7 +96,7 @@ struct outcome {
  */
 static struct proved {
     const void *code;
-    u64 cr3, value[TC_WALK], writes_cr3;
+    u64 value[TC_WALK];
     const volatile u64 *entry[TC_WALK];
     struct tc_word word[TC_WORDS];
     u32 words;
@@ -107,23 +107,20 @@ static void note_proved(const struct translation *ran)
 {
     struct proved *p = &cluster_proved[ran - cluster_sites->tc.table];
     p->code = ran->code;
-    p->cr3 = guests_truth.cr3;
     memcpy(p->value, ran->value, sizeof(p->value));
     memcpy(p->entry, ran->entry, sizeof(p->entry));
     for (p->words = 0; ran->word[p->words].at; p->words++)
         p->word[p->words] = ran->word[p->words];
-    p->writes_cr3 = ran->writes_cr3;
     memcpy(p->writes, ran->writes, sizeof(p->writes));
 }
 
 static void restore_proved(struct translation *found)
 {
     const struct proved *p = &cluster_proved[found - cluster_sites->tc.table];
-    if (p->code != found->code || p->cr3 != guests_truth.cr3 || memcmp(p->value, found->value, sizeof(p->value)) ||
+    if (p->code != found->code || memcmp(p->value, found->value, sizeof(p->value)) ||
         memcmp(p->entry + 1, found->entry + 1, sizeof(p->entry) - sizeof(*p->entry)) ||
         memcmp(p->word, found->word, p->words * sizeof(*p->word)) || found->word[p->words].at)
         return;
-    found->writes_cr3 = p->writes_cr3;
     memcpy(found->writes, p->writes, sizeof(p->writes));
     cluster_seen.proved++;
 }

@@ -889,9 +889,17 @@ static void the_translations_as_a_whole(void **state)
         const char *name;
         u64 value;
     } expected[] = {
-        {"translations", 2}, {"code_bytes", 201},  {"code_room", TC_CODE}, {"translations_made", 10},
-        {"lost_to_ring", 3}, {"lost_to_table", 2}, {"stale", 1},           {"leaked", 30},
-        {"forced", 20},      {"rests", 7},        {"hits", 5},
+        {"translations", 2},
+        {"code_bytes", 201},
+        {"code_room", TC_CODE},
+        {"translations_made", 10},
+        {"lost_to_ring", 3},
+        {"lost_to_table", 2},
+        {"stale", 1},
+        {"leaked", 30},
+        {"forced", 20},
+        {"rests", 7},
+        {"hits", 5},
     };
     const char *line = json_line("cache", 0);
     for (u32 i = 0; i < COUNT_OF(expected); i++)

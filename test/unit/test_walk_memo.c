@@ -31,7 +31,7 @@ static u64 *pte(u64 linear)
 static bool remembered(enum access_kind kind)
 {
     struct access_piece piece;
-    walk_memo_begin(v, &v->vm->ept);
+    walk_memo_begin(v, &v->vm->window);
     return access_recall(v, gva(PAGE), kind, &piece);
 }
 
@@ -93,6 +93,27 @@ static void follows_holes(void **state)
     assert_null(piece.ptr);
 }
 
+/* Another top table: what it says counts, not which one it is. */
+static void is_for_all_spaces_that_share_the_entry(void **state)
+{
+    u64 old = v->cr3, new = 0x7000;
+    u64 *top = (u64 *)(host_guest.ram + new);
+    translated(ACCESS_READ);
+    memcpy(top, host_guest.ram + (old & BITS(51, 12)), PAGE_SIZE);
+    v->cr3 = new;
+    assert_true(remembered(ACCESS_READ));
+    top[0] ^= BIT(9); /* an ignored bit */
+    assert_false(remembered(ACCESS_READ));
+    translated(ACCESS_READ);
+    assert_true(remembered(ACCESS_READ));
+    v->cr3 = old;
+    assert_false(remembered(ACCESS_READ));
+    v->cr3 = new;
+    assert_true(remembered(ACCESS_READ));
+    v->cr3 = RAM_SIZE; /* the table is not in RAM */
+    assert_false(remembered(ACCESS_READ));
+}
+
 /* SMAP: the verdict hangs on RFLAGS.AC, so nothing is kept. */
 static void keeps_no_ifs(void **state)
 {
@@ -109,6 +130,7 @@ int main(void)
         cmocka_unit_test_setup(follows_tables, set_up),
         cmocka_unit_test_setup(follows_registers, set_up),
         cmocka_unit_test_setup(follows_holes, set_up),
+        cmocka_unit_test_setup(is_for_all_spaces_that_share_the_entry, set_up),
         cmocka_unit_test_setup(keeps_no_ifs, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
