@@ -186,6 +186,15 @@ void tr_memory_through_line(struct translator *t, u32 index)
     tr_line_end(t, &use);
 }
 
+/* Where the address of what sees to it is. */
+static u32 slot_of_reach(const struct code_reach *request)
+{
+    bool write = request->kind & REACH_WRITE, rsi = request->kind & REACH_BY_RSI;
+    if (request->kind & REACH_TRAPPED || request->segment != SEG_DS || request->size != 8)
+        return SLOT(frame.reach);
+    return SLOT(frame.reach_plain) + (2 * write + rsi) * (u32)sizeof(void *);
+}
+
 /* The line does not reach: walk; and where that does not help either, the interpreter performs the instruction. */
 void tr_emit_reach(struct translator *t, const struct later *l)
 {
@@ -196,8 +205,9 @@ void tr_emit_reach(struct translator *t, const struct later *l)
     if (l->scratch == RSI)
         request.kind |= REACH_BY_RSI;
     memcpy(&word, &request, sizeof(word));
-    emit_slot_unary(e, SLOT_CALL, SLOT(frame.reach));
+    emit_slot_unary(e, SLOT_CALL, slot_of_reach(&request));
     emit32(e, word);
+    emit32(e, tr_line_slot(l->line));
     emit_jcc_back(e, CC_NE, l->back);
     if (l->kind == LATER_REACH_OR_LEAVE) {
         tr_leave_now(t, l->flags, l->rip);

@@ -19,9 +19,9 @@ translated_end_flags:
     jmp *FRAME_END_DIRTY(%rsp)
 
 /*
- * Both are called with four bytes of data behind the call, where they do not return to.
+ * These are called with data behind the call, where they do not return to.
  *
- * struct code_reach; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
+ * A struct code_reach, and the offset of its line; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
  * with ZF clear when the line reaches. All the registers that C may change are the guest's.
  *
  * Here for 64-bit code at CPL 0 with a walk that is remembered (walk_memo_find(), translated_reach() and what it calls ask the
@@ -37,7 +37,7 @@ translated_call_reach:
     pushq %rdx
     movq 24(%rsp), %rax
     movl (%rax), %ecx
-    addq $4, 24(%rsp)
+    addq $8, 24(%rsp)
     movl %ecx, 32+FRAME_REQUEST(%rsp)
     testl $REACH_BY_RSI << 24, %ecx
     jnz 1f
@@ -179,6 +179,98 @@ reach_slowly:
     popq %r10
     popq %r9
     jmp 9b
+
+/*
+ * The same for enum reach_plain, with fewer questions: nothing is changed before all of them are answered, and where one is not
+ * as it should be translated_call_reach asks them all again.
+ *   rax  struct walk_memo, by the offset of the line in it      rcx  offset of the struct code_line      rdx  linear address
+ */
+#define UP 40 /* the registers below, and the return address */
+
+    .macro reach_plain name scratch write
+    .globl \name
+\name:
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    pushq %rdi
+    movq UP-8(%rsp), %rcx
+    movl 4(%rcx), %ecx
+    movq \scratch, %rdx
+    addq UP+LINE_LINEAR(%rsp,%rcx), %rdx
+    movl %edx, %eax
+    andl $0xfff, %eax
+    cmpl $0xff8, %eax
+    ja 2f
+
+    leaq \write*5*0x1000(%rdx), %rax
+    shrq $12-7, %rax
+    andl $(MEMO_DATA_LINES-1) << 7, %eax
+    addq UP+VCPU_WALKS(%rsp), %rax
+    movq %rdx, %rdi
+    andq $~0xfff, %rdi
+    orq $0x10 | \write, %rdi
+    cmpq %rdi, MEMO_LINE+MEMO_KEY(%rax)
+    jne 2f
+    movq MEMO_LINE+MEMO_TOP(%rax), %rdi
+    addq UP+FRAME_TABLE(%rsp), %rdi
+    movq (%rdi), %rdi
+    cmpq %rdi, MEMO_LINE+MEMO_VALUE(%rax)
+    jne 2f
+    .irp level, 1, 2, 3
+    movq MEMO_LINE+MEMO_ENTRY+8*\level(%rax), %rdi
+    movq (%rdi), %rdi
+    cmpq %rdi, MEMO_LINE+MEMO_VALUE+8*\level(%rax)
+    jne 2f
+    .endr
+    movq UP+VCPU_VM(%rsp), %rdi
+    movl VM_GENERATION(%rdi), %edi
+    cmpl %edi, MEMO_LINE+MEMO_GENERATION(%rax)
+    jne 2f
+    cmpb $EPT_CLASS_RAM, MEMO_LINE+MEMO_CLASS(%rax)
+    jne 2f
+    .if \write
+    movq UP+VCPU_VM(%rsp), %rdi
+    movl VM_PROTECTIONS(%rdi), %edi
+    cmpl %edi, MEMO_LINE+MEMO_WRITE_PROTECTIONS(%rax)
+    jne 2f
+    .endif
+    movq MEMO_LINE+MEMO_TOUCH(%rax), %rax
+    .if \write
+    cmpq %rax, UP+FRAME_TABLE(%rsp)
+    je 2f
+    movq UP+FRAME_RUNNING(%rsp), %rdi
+    .irp entry, 0, 1, 2
+    cmpq %rax, T_WRITES+8*\entry(%rdi)
+    je 1f
+    .endr
+    cmpq %rax, T_WRITES+24(%rdi)
+    jne 2f
+1:
+    .endif
+
+    movq %rax, UP+LINE_HOST(%rsp,%rcx)
+    movq $0x1001-8, UP+LINE_LIMIT(%rsp,%rcx)
+    andq $~0xfff, %rdx
+    movq %rdx, UP+LINE_LINEAR(%rsp,%rcx)
+    movq UP+FRAME_SAVE(%rsp), \scratch
+    addq $8, UP-8(%rsp) /* ZF is clear */
+    popq %rdi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    ret
+2:  popq %rdi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    jmp translated_call_reach
+    .endm
+
+    reach_plain translated_reach_read, %rbx, 0
+    reach_plain translated_reach_read_rsi, %rsi, 0
+    reach_plain translated_reach_write, %rbx, 1
+    reach_plain translated_reach_write_rsi, %rsi, 1
 
 /* The address of a struct performed. Does not return where the cluster has to be left. The interpreter works on v->gpr. */
     .globl translated_call_perform

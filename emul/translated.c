@@ -27,6 +27,10 @@ void translated_init(struct vcpu *v, const struct code_frame *ends)
     v->frame.console_line = v->vm->machine->console_line;
     v->frame.end_flags = (void *)translated_end_flags;
     v->frame.reach = (void *)translated_call_reach;
+    v->frame.reach_plain[REACH_PLAIN_READ] = (void *)translated_reach_read;
+    v->frame.reach_plain[REACH_PLAIN_READ_RSI] = (void *)translated_reach_read_rsi;
+    v->frame.reach_plain[REACH_PLAIN_WRITE] = (void *)translated_reach_write;
+    v->frame.reach_plain[REACH_PLAIN_WRITE_RSI] = (void *)translated_reach_write_rsi;
     v->frame.segment_base = ends->segment_base;
     v->frame.table = walk_memo_no_table;
     v->frame.perform = (void *)translated_call_perform;

@@ -40,6 +40,10 @@ void translated_perform(struct vcpu *v);
 /* In translated.S, for v->frame. */
 void translated_end_flags(void);
 void translated_call_reach(void);
+void translated_reach_read(void);
+void translated_reach_read_rsi(void);
+void translated_reach_write(void);
+void translated_reach_write_rsi(void);
 void translated_call_perform(void);
 
 #endif

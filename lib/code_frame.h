@@ -32,13 +32,17 @@ struct code_reach {
 /* REACH_BY_RSI: the scratch register is RSI, not RBX. */
 enum code_reach_kind { REACH_TRAPPED = 1, REACH_WRITE = 2, REACH_RAM = 4, REACH_BY_RSI = 8 };
 
+/* Of what is asked for eight bytes that are no device's, by a segment without a base: most. */
+enum reach_plain { REACH_PLAIN_READ, REACH_PLAIN_READ_RSI, REACH_PLAIN_WRITE, REACH_PLAIN_WRITE_RSI, REACH_PLAIN_WAYS };
+
 struct code_frame {
     const void *end;       /* leave: RAX = guest RIP */
     const void *end_dirty; /* the same where v->dirty may say that more is to be written back */
     const void *end_flags; /* the same with the status flags in `flags` */
     const void *end_care;  /* leave after translated_perform() said so: v->rip and all else are in struct vcpu */
     const void *reach, *perform;
-    const void *segment_base; /* see emul/translated.S */
+    const void *reach_plain[REACH_PLAIN_WAYS]; /* the same as reach, by enum reach_plain */
+    const void *segment_base;                  /* see emul/translated.S */
     const u8
         *table; /* that CR3 names, for walks of 64-bit code at CPL 0; one with nothing in it: reach asks C at once */
     u64 save, save2; /* guest registers that are lent */

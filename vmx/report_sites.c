@@ -58,8 +58,7 @@ void list_sites(struct site_list *list, const struct report_input *input)
     const struct sites *sites = input->sites;
     const struct translations_counts *counts = &sites->tc.counts;
     *list = (struct site_list){.figure = {0, 0, TC_CODE, counts->made, counts->lost_to_ring, counts->lost_to_table,
-                                          counts->stale, sites->tracker.leaked, sites->tracker.forced,
-                                          input->rests}};
+                                          counts->stale, sites->tracker.leaked, sites->tracker.forced, input->rests}};
     for (u32 i = 0; i < TRANSLATIONS; i++) {
         const struct translation *site = &sites->tc.table[i];
         list->figure[0] += site->piece_size != 0;

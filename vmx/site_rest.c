@@ -14,14 +14,16 @@ static u64 count_uses(const struct translations *t)
     return uses;
 }
 
-/* Whether a translation was used since the last time that this was asked. */
+/* Whether a translation, or an answer, was used since the last time that this was asked, or earlier. */
 static bool was_used(struct cpu *cpu)
 {
-    u64 uses = count_uses(&cpu->sites->tc);
-    bool used = cpu->vcpu.frame.running || uses != cpu->rest.uses;
+    bool ran = cpu->vcpu.frame.running;
     cpu->vcpu.frame.running = NULL;
-    cpu->rest.uses = uses;
-    return used;
+    if (ran)
+        return true;
+    u64 before = cpu->rest.uses;
+    cpu->rest.uses = count_uses(&cpu->sites->tc);
+    return cpu->rest.uses != before;
 }
 
 static void wake(struct cpu *cpu)

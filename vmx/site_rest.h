@@ -9,9 +9,9 @@
 
 #include "lib/types.h"
 
-#define REST_AFTER 1024
-#define REST_LOOK 64
-#define REST_FOR 4096
+#define REST_AFTER 512
+#define REST_LOOK 32
+#define REST_FOR 8192
 
 struct cpu;
 
