@@ -23,11 +23,32 @@ struct fixup32 {
 enum condition { CC_B = 2, CC_AE = 3, CC_E = 4, CC_NE = 5, CC_A = 7 };
 
 /* 64-bit instructions with a slot as their memory operand: opcode of the form OP r, r/m (or OP r/m, r). */
-enum slot_op { SLOT_ADD = 0x03, SLOT_SUB = 0x2b, SLOT_CMP = 0x3b, SLOT_STORE = 0x89, SLOT_LOAD = 0x8b };
+enum slot_op {
+    SLOT_ADD = 0x03,
+    SLOT_SUB = 0x2b,
+    SLOT_CMP = 0x3b,
+    SLOT_ADD8 = 0x83, /* emit_slot_add8() */
+    SLOT_STORE = 0x89,
+    SLOT_LOAD = 0x8b
+};
 
-/* Those of group 5 and their kin: opcode << 8 | extension. */
-enum slot_unary { SLOT_CALL = 0xff02, SLOT_JUMP = 0xff04, SLOT_PUSH = 0xff06, SLOT_POP = 0x8f00 };
+/* Those of group 5 and their kin: opcode << 8 | extension. The first four are of 64 bits without REX.W. */
+enum slot_unary {
+    SLOT_CALL = 0xff02,
+    SLOT_JUMP = 0xff04,
+    SLOT_PUSH = 0xff06,
+    SLOT_POP = 0x8f00,
+    /* Of 32 bits; an immediate follows, but for the last. */
+    SLOT_OR = 0x8101,
+    SLOT_AND = 0x8104,
+    SLOT_COMPARE = 0x8107,
+    SLOT_SET = 0xc700,
+    SLOT_TEST = 0xf700,
+    SLOT_DECREMENT = 0xff01
+};
 
+/* Up to eight bytes, the lowest one first. */
+void emit_code(struct emitter *e, u64 code, u32 count);
 void emit8(struct emitter *e, u32 byte);
 void emit16(struct emitter *e, u32 value);
 void emit32(struct emitter *e, u64 value);

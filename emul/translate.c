@@ -22,14 +22,6 @@ static bool touches_flags(const struct cluster *cluster)
     return false;
 }
 
-static bool has_loop(const struct cluster *cluster, bool weak)
-{
-    for (u32 i = 0; i < cluster->count; i++)
-        if (cluster->at[i].loops && cluster->at[i].weak == weak)
-            return true;
-    return false;
-}
-
 /* RDTSC; SHL RDX, 32; OR RAX, RDX */
 static const u8 rdtsc_to_rax[] = {0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0};
 
@@ -54,7 +46,7 @@ static void begin(struct translator *t)
         emit_slot_set(e, tr_line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
     if (tr_entry_of(t)->joins)
         tr_count(t, tr_entry_of(t), 1);
-    if (has_loop(t->cluster, false)) {
+    if (t->loops) {
         emit_slot32_set(e, SLOT(frame.rounds), t->rounds);
         emit_bytes(e, rdtsc_to_rax, sizeof(rdtsc_to_rax));
         emit_slot(e, SLOT_ADD, RAX, SLOT(frame.budget));
@@ -64,7 +56,7 @@ static void begin(struct translator *t)
         emit_bind(e, interrupts);
         emit_slot(e, SLOT_STORE, RAX, SLOT(frame.deadline));
     }
-    if (has_loop(t->cluster, true))
+    if (t->weak_loops)
         emit_slot32_set(e, SLOT(frame.weak_rounds), CLUSTER_WEAK_ROUNDS);
     emit_slot(e, SLOT_LOAD, RAX, GPR_SLOT(RAX));
     emit_slot(e, SLOT_LOAD, RCX, GPR_SLOT(RCX));
@@ -95,8 +87,7 @@ static void enter(struct translator *t)
         tr_prime_line(t);
     if (!t->cluster->entry)
         return;
-    t->jump[t->jump_count].from = emit_jump(&t->e);
-    t->jump[t->jump_count++].to = t->cluster->entry;
+    tr_jump_ahead(t, t->cluster->entry);
     t->flags = FLAGS_IN_SLOT;
 }
 
@@ -229,14 +220,14 @@ static void emit_time(struct translator *t, const struct later *l)
 static void emit_later(struct translator *t)
 {
     for (u32 i = 0; i < t->later_count && !t->failed; i++) {
-        struct later l = t->later[i];
-        emit_bind(&t->e, l.from);
-        switch (l.kind) {
+        const struct later *l = &t->later[i];
+        emit_bind(&t->e, l->from);
+        switch (l->kind) {
         case LATER_LEAVE:
-            if (l.side)
-                tr_leave_aside(t, l.index, l.flags, l.rip);
+            if (l->side)
+                tr_leave_aside(t, l->index, l->flags, l->rip);
             else
-                tr_leave_now(t, l.flags, l.rip);
+                tr_leave_now(t, l->flags, l->rip);
             break;
         case LATER_LEAVE_HERE:
             tr_leave_here(t);
@@ -244,30 +235,29 @@ static void emit_later(struct translator *t)
         case LATER_REACH:
         case LATER_REACH_OR_LEAVE:
         case LATER_REACH_AND_LEAVE:
-            tr_emit_reach(t, &l);
+            tr_emit_reach(t, l);
             break;
         case LATER_TIME:
-            emit_time(t, &l);
+            emit_time(t, l);
             break;
         default:
-            tr_perform(t, l.index, l.flags);
-            emit_jump_back(&t->e, l.past);
+            tr_perform(t, l->index, l->flags);
+            emit_jump_back(&t->e, l->past);
             break;
         }
     }
 }
 
-/* Room for what the interpreter may have to perform: all of it but what is surely machine code. */
-static u32 count_performed(const struct cluster *cluster)
+/* How often the interpreter may have to perform it: all of it but what is surely machine code. */
+static u32 times_performed(u8 carry)
 {
-    u32 count = 0;
-    for (u32 i = 0; i < cluster->count; i++) {
-        u8 carry = cluster->at[i].carry;
-        count += carry == CARRY_PERFORM || carry == CARRY_MEMORY || carry == CARRY_STACK;
-        count += carry == CARRY_PORT ? 2 : 0; /* the console's port, and another one: at_any_port() */
-        count += carry == CARRY_CALL || carry == CARRY_COMPUTED; /* CALL: by each way */
-    }
-    return count + cluster->ways;
+    static const u8 times[] = {
+        [CARRY_PERFORM] = 1,  [CARRY_MEMORY] = 1,
+        [CARRY_STACK] = 1,    [CARRY_PORT] = 2, /* the console's port, and another one: at_any_port() */
+        [CARRY_CALL] = 1,                       /* and by each way */
+        [CARRY_COMPUTED] = 1,
+    };
+    return times[carry];
 }
 
 static bool reads_target(const struct cluster_insn *at)
@@ -275,26 +265,33 @@ static bool reads_target(const struct cluster_insn *at)
     return (at->carry == CARRY_CALL || at->carry == CARRY_COMPUTED) && at->insn.operand[0].kind == OPERAND_MEMORY;
 }
 
-static bool uses_line(const struct translator *t, u32 index)
+/* What is reached by a line, which is looked for here so that begin() knows how many there are. */
+static bool finds_line(struct translator *t, u32 index)
 {
-    u8 carry = t->cluster->at[index].carry;
-    return (carry == CARRY_MEMORY && !is_proved(t, index)) || carry == CARRY_STACK || carry == CARRY_CALL ||
-           carry == CARRY_RET;
+    const struct cluster_insn *at = &t->cluster->at[index];
+    u32 by_line = 1u << CARRY_MEMORY | 1u << CARRY_STACK | 1u << CARRY_CALL | 1u << CARRY_RET;
+    bool by_target = reads_target(at),
+         line = by_line >> at->carry & 1 && !(at->carry == CARRY_MEMORY && is_proved(t, index));
+    if (line)
+        tr_line_for(t, at);
+    if (by_target)
+        tr_target_line_for(t, at);
+    return line || by_target;
 }
 
 /* What begin() has to know of all instructions. */
 static void look_over(struct translator *t)
 {
+    u32 on_stack = 1u << CARRY_STACK | 1u << CARRY_CALL | 1u << CARRY_RET;
+    u32 dirty = 1u << CARRY_PERFORM | 1u << CARRY_DEBUG | (t->request->alone ? 0 : 1u << CARRY_PORT);
+    t->performed_max = t->cluster->ways;
     for (u32 i = 0; i < t->cluster->count; i++) {
         const struct cluster_insn *at = &t->cluster->at[i];
-        if (uses_line(t, i))
-            tr_line_for(t, at);
-        if (reads_target(at))
-            tr_target_line_for(t, at);
-        t->writes_rsp |= at->carry == CARRY_STACK || at->carry == CARRY_CALL || at->carry == CARRY_RET ||
-                         (at->carry == CARRY_RSP && at->insn.operand[0].reg == RSP);
-        t->dirties |= at->carry == CARRY_PERFORM || at->carry == CARRY_DEBUG || uses_line(t, i) || reads_target(at) ||
-                      (at->carry == CARRY_PORT && !t->request->alone);
+        t->performed_max += times_performed(at->carry);
+        t->loops |= at->loops && !at->weak;
+        t->weak_loops |= at->loops && at->weak;
+        t->writes_rsp |= on_stack >> at->carry & 1 || (at->carry == CARRY_RSP && at->insn.operand[0].reg == RSP);
+        t->dirties |= finds_line(t, i) || dirty >> at->carry & 1;
     }
     t->dirties |= t->writes_rsp;
 }
@@ -309,20 +306,19 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
 {
     static struct translator scratch; /* one CPU translates at a time */
     struct translator *t = &scratch;
-    u32 head = request->head + count_performed(request->cluster) * (u32)sizeof(struct performed);
-    if (head >= TC_PIECE_MAX)
-        return 0;
     memset(t, 0, offsetof(struct translator, jump));
-    t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->request = request;
     t->cluster = request->cluster;
     memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
+    look_over(t);
+    u32 head = request->head + t->performed_max * (u32)sizeof(struct performed);
+    if (head >= TC_PIECE_MAX)
+        return 0;
+    t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->avoided = (u64 *)room;
     t->performed = (struct performed *)(room + request->head);
-    t->performed_max = count_performed(request->cluster);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
-    look_over(t);
     begin(t);
     enter(t);
     for (u32 i = 0; i < t->cluster->count; i++)

@@ -44,43 +44,70 @@ struct layout tr_layout_of(const struct insn *insn)
     return l;
 }
 
-static void emit_prefixes(struct translator *t, const struct insn *insn, const struct layout *l, u8 rex)
+/* Bytes that are emitted at once: eight at most. */
+struct some_code {
+    u64 bytes;
+    u32 count;
+};
+
+static void add(struct some_code *code, u8 byte)
 {
+    code->bytes |= (u64)byte << 8 * code->count++;
+}
+
+static struct some_code prefixes(const struct insn *insn, const struct layout *l, u8 rex)
+{
+    struct some_code code = {0};
     bool fence = insn->op >= OP_LFENCE && insn->op <= OP_SFENCE; /* with 66 these are other instructions */
     if (insn->operand_size == 2 && !fence)
-        emit8(&t->e, 0x66);
+        add(&code, 0x66);
     if (l->rep)
-        emit8(&t->e, l->rep);
+        add(&code, l->rep);
     if (rex)
-        emit8(&t->e, rex);
+        add(&code, rex);
+    return code;
 }
+
+/* Its bytes from one offset to another: by eight, as far as they go. */
+static void emit_part(struct emitter *e, const struct insn *insn, u32 from, u32 to)
+{
+    for (; from < to; from += 8) {
+        u64 bytes;
+        __builtin_memcpy(&bytes, (const u8 *)insn + offsetof(struct insn, bytes) + from, 8);
+        emit_code(e, bytes, to - from < 8 ? to - from : 8);
+    }
+}
+_Static_assert(offsetof(struct insn, bytes) + INSN_MAX - 1 + 8 <= sizeof(struct insn), "what emit_part() reads");
 
 void tr_emit_as_it_is(struct translator *t, const struct insn *insn)
 {
     struct emitter *e = &t->e;
     struct layout l = tr_layout_of(insn);
-    emit_prefixes(t, insn, &l, l.rex);
+    struct some_code code = prefixes(insn, &l, l.rex);
     u8 opcode = insn->bytes[l.opcode];
-    if (insn->code_size != CODE_64 && (opcode & 0xf0) == 0x40) { /* INC, DEC: REX prefixes in 64-bit code */
-        emit8(e, 0xff);
-        emit8(e, 0xc0 | (opcode & 15));
-        return;
-    }
-    if (insn->code_size != CODE_64 && opcode == 0x82 && insn->map == 0) { /* an alias that 64-bit code has not */
-        emit8(e, 0x80);
+    bool short_form = insn->code_size != CODE_64 && (opcode & 0xf0) == 0x40;
+    if (short_form) { /* INC, DEC: REX prefixes in 64-bit code */
+        add(&code, 0xff);
+        add(&code, 0xc0 | (opcode & 15));
+    } else if (insn->code_size != CODE_64 && opcode == 0x82 && insn->map == 0) { /* an alias that 64-bit code has not */
+        add(&code, 0x80);
         l.opcode++;
     }
-    emit_bytes(e, insn->bytes + l.opcode, insn->length - l.opcode);
+    emit_code(e, code.bytes, code.count);
+    if (!short_form)
+        emit_part(e, insn, l.opcode, insn->length);
 }
 
 /* The instruction with [base + displacement] for its memory operand. `base` is one of the low eight. */
 void tr_emit_with_memory(struct translator *t, const struct insn *insn, u32 base, u32 displacement)
 {
     struct layout l = tr_layout_of(insn);
-    emit_prefixes(t, insn, &l, l.rex & ~3);
-    emit_bytes(&t->e, insn->bytes + l.opcode, l.modrm - l.opcode);
+    struct some_code code = prefixes(insn, &l, l.rex & ~3);
+    while (l.opcode < l.modrm)
+        add(&code, insn->bytes[l.opcode++]);
+    emit_code(&t->e, code.bytes, code.count);
     emit_base(&t->e, insn->modrm >> 3 & 7, base, displacement);
-    emit_bytes(&t->e, insn->bytes + l.rest, insn->length - l.rest);
+    emit_part(&t->e, insn, l.rest, insn->length);
 }
 
 /* Registers that the instruction reads or writes without being an address: a set by BIT(). */

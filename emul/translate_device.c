@@ -67,10 +67,7 @@ static void ask_port(struct translator *t, u32 index)
 /* CMP DX, port */
 static void compare_port(struct emitter *e, u32 port)
 {
-    emit8(e, 0x66);
-    emit8(e, 0x81);
-    emit8(e, 0xfa);
-    emit16(e, port);
+    emit_code(e, 0xfa8166 | (u64)port << 24, 5);
 }
 
 /* At one port now and at another one then; one of them may be the console's. */
@@ -130,24 +127,22 @@ void tr_port(struct translator *t, u32 index)
 #define DR7_FIXED_1 BIT(10)
 
 /* AND, OR, TEST of the low half of a slot with a constant. */
-enum { MASK_OR = 0x8101, MASK_AND = 0x8104, MASK_TEST = 0xf700 };
-static void emit_mask(struct emitter *e, u32 op, u32 slot, u64 mask)
+static void emit_mask(struct emitter *e, enum slot_unary op, u32 slot, u64 mask)
 {
-    emit8(e, op >> 8);
-    emit_base(e, op & 7, RSP, slot);
+    emit_slot_unary(e, op, slot);
     emit32(e, mask);
 }
 
 static void write_dr7(struct translator *t, u32 reg, u64 rip)
 {
     struct emitter *e = &t->e;
-    emit_mask(e, MASK_TEST, SLOT(frame.linear), DR7_ARMED);
+    emit_mask(e, SLOT_TEST, SLOT(frame.linear), DR7_ARMED);
     tr_leave_if(t, CC_NE, rip);
     emit_slot(e, SLOT_STORE, reg, SLOT(dr7));
-    emit_mask(e, MASK_AND, SLOT(dr7), ~DR7_FIXED_0);
-    emit_mask(e, MASK_OR, SLOT(dr7), DR7_FIXED_1);
-    emit_mask(e, MASK_OR, SLOT(have), PART_DR7); /* or it would be fetched over */
-    emit_mask(e, MASK_OR, SLOT(dirty), PART_DR7);
+    emit_mask(e, SLOT_AND, SLOT(dr7), ~DR7_FIXED_0);
+    emit_mask(e, SLOT_OR, SLOT(dr7), DR7_FIXED_1);
+    emit_mask(e, SLOT_OR, SLOT(have), PART_DR7); /* or it would be fetched over */
+    emit_mask(e, SLOT_OR, SLOT(dirty), PART_DR7);
 }
 
 static void emit_move_dr(struct emitter *e, u32 opcode, u32 number, u32 reg)

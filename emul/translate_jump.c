@@ -14,6 +14,14 @@ static void go_back(struct translator *t, const struct cluster_insn *at, int to)
     l->back = t->label[to];
 }
 
+/* To an instruction that is to come. */
+void tr_jump_ahead(struct translator *t, u32 to)
+{
+    t->jump[t->jump_count].from = emit_jump(&t->e);
+    t->jump[t->jump_count].other = t->waiting[to];
+    t->waiting[to] = (u16)++t->jump_count;
+}
+
 /* From the instruction at `index` to that at `to`, by a jump; or out, to `rip`. The flags are saved. */
 void tr_go(struct translator *t, u32 index, int to, u64 rip)
 {
@@ -27,8 +35,7 @@ void tr_go(struct translator *t, u32 index, int to, u64 rip)
     } else if (to <= (int)index) {
         go_back(t, &t->cluster->at[index], to);
     } else {
-        t->jump[t->jump_count].from = emit_jump(&t->e);
-        t->jump[t->jump_count++].to = (u32)to;
+        tr_jump_ahead(t, (u32)to);
     }
 }
 
@@ -42,25 +49,24 @@ void tr_go_on(struct translator *t, u32 index)
         tr_go(t, index, next, tr_rip_after(t, index));
 }
 
-/* Count register minus one, of the address size; the flags are in the slot. */
-static void decrement_count(struct emitter *e, u32 address_size)
+static void emit_on_count(struct emitter *e, u32 address_size, u32 opcode)
 {
     if (address_size == 2)
         emit8(e, 0x66);
     if (address_size == 8)
         emit8(e, 0x48);
-    emit8(e, 0xff);
-    emit8(e, 0xc9);
+    emit_code(e, opcode | 0xc9 << 8, 2);
+}
+
+/* Count register minus one, of the address size; the flags are in the slot. */
+static void decrement_count(struct emitter *e, u32 address_size)
+{
+    emit_on_count(e, address_size, 0xff);
 }
 
 static void test_count(struct emitter *e, u32 address_size)
 {
-    if (address_size == 2)
-        emit8(e, 0x66);
-    if (address_size == 8)
-        emit8(e, 0x48);
-    emit8(e, 0x85);
-    emit8(e, 0xc9);
+    emit_on_count(e, address_size, 0x85);
 }
 
 /* Whether the jump is not taken: up to two jumps to where it is not. Returns how many. */
@@ -130,7 +136,6 @@ void tr_label_here(struct translator *t, u32 index)
     tr_flags_to_slot(t);
     t->flags = FLAGS_IN_SLOT;
     t->label[index] = t->e.at;
-    for (u32 i = 0; i < t->jump_count; i++)
-        if (t->jump[i].to == index)
-            emit_bind(&t->e, t->jump[i].from);
+    for (u32 i = t->waiting[index]; i; i = t->jump[i - 1].other)
+        emit_bind(&t->e, t->jump[i - 1].from);
 }

@@ -92,10 +92,7 @@ static u32 scratch_for(const struct insn *insn)
 /* AND RBX or RSI, PAGE_MASK */
 static void emit_page_of(struct emitter *e, u32 reg)
 {
-    emit8(e, 0x48);
-    emit8(e, 0x81);
-    emit8(e, 0xe0 | reg);
-    emit32(e, PAGE_MASK);
+    emit_code(e, 0xe08148 | reg << 16 | PAGE_MASK << 24, 7);
 }
 
 static void emit_stack_address(struct translator *t, const struct insn *insn, u32 scratch)

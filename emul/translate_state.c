@@ -94,12 +94,13 @@ void tr_flags_after(struct translator *t, const struct insn *insn)
         t->flags = FLAGS_IN_MACHINE;
 }
 
+/* MOV slot, register: every way out has these. */
 static void store_first_registers(struct emitter *e)
 {
-    emit_slot(e, SLOT_STORE, RAX, GPR_SLOT(RAX));
-    emit_slot(e, SLOT_STORE, RCX, GPR_SLOT(RCX));
-    emit_slot(e, SLOT_STORE, RDX, GPR_SLOT(RDX));
+    for (u32 reg = RAX; reg <= RDX; reg++)
+        emit_code(e, 0x24448948 | reg << 19 | (u64)GPR_SLOT(reg) << 32, 5);
 }
+_Static_assert(RCX == RAX + 1 && RDX == RCX + 1 && GPR_SLOT(RDX) < 0x80, "displacements of eight bits");
 
 /* At v->rip, as tr_perform() left it: with the flags in v->rflags. */
 void tr_leave_here(struct translator *t)
@@ -176,10 +177,10 @@ void tr_perform(struct translator *t, u32 index, u32 flags)
         return;
     }
     struct performed *p = &t->performed[t->performed_count++];
-    *p = (struct performed){.insn = at->insn,
-                            .rip = at->rip,
-                            .would = (u8)would_be_avoided(t, at),
-                            .flags_in_slot = !(flags & FLAGS_IN_VCPU)};
+    p->insn = at->insn;
+    p->rip = at->rip;
+    p->would = (u8)would_be_avoided(t, at);
+    p->flags_in_slot = !(flags & FLAGS_IN_VCPU);
     emit_slot_unary(&t->e, SLOT_CALL, SLOT(frame.perform));
     emit32(&t->e, (u64)p);
 }
@@ -187,11 +188,7 @@ void tr_perform(struct translator *t, u32 index, u32 flags)
 /* INC or DEC of the count for its kind of exit, at the start of the piece: an address of 32 bits. */
 void tr_count(struct translator *t, const struct cluster_insn *at, u32 extension)
 {
-    static const u8 rex_group5[] = {0x48, 0xff};
-    emit_bytes(&t->e, rex_group5, sizeof(rex_group5));
-    emit8(&t->e, extension << 3 | 4);
-    emit8(&t->e, 0x25);
-    emit32(&t->e, (u64)&t->avoided[at->would]);
+    emit_code(&t->e, 0x2504ff48 | extension << 19 | (u64)&t->avoided[at->would] << 32, 8);
 }
 
 void tr_count_avoided(struct translator *t, const struct cluster_insn *at)

@@ -55,11 +55,13 @@ struct translator {
     u32 rounds; /* of a strong loop between two looks at the time */
     u32 performed_count, performed_max, later_count, jump_count;
     bool failed;
-    bool dirties; /* some instruction may leave something in v->dirty */
+    bool loops, weak_loops; /* some instruction closes one */
+    bool dirties;           /* some instruction may leave something in v->dirty */
     u64 *avoided;
     struct performed *performed;
     bool writes_rsp;
     const u8 *label[CLUSTER_NODES];
+    u16 waiting[CLUSTER_NODES]; /* the last jump to each instruction that waits for its label, plus 1 */
     struct code_line_key {
         u8 base, index, size, kind, segment;
     } line_key[CODE_LINES];
@@ -67,7 +69,7 @@ struct translator {
     /* From here on, by the counts: what is not written is not read. */
     struct {
         struct fixup32 from;
-        u32 to;
+        u32 other;                            /* an earlier one to the same instruction, plus 1 */
     } jump[2 * CLUSTER_NODES + CLUSTER_WAYS]; /* forward, within the cluster */
     struct later later[LATER_MAX];
 };
@@ -145,6 +147,7 @@ void tr_debug_register(struct translator *t, u32 index);
 void tr_jump(struct translator *t, u32 index);
 void tr_go(struct translator *t, u32 index, int to, u64 rip);
 void tr_go_on(struct translator *t, u32 index);
+void tr_jump_ahead(struct translator *t, u32 to);
 void tr_label_here(struct translator *t, u32 index);
 
 /* ---- the stack, calls and returns: emul/translate_stack.c ---- */
