@@ -22,6 +22,13 @@ struct assessed {
     u32 port;
 };
 
+static struct track_cause predict(const struct cluster_request *request, u64 rip)
+{
+    if (!request->tracker)
+        return (struct track_cause){TRACK_NONE, 0};
+    return tracker_predict(request->tracker, assess_linear(request, rip));
+}
+
 /* What it exited on before. */
 static struct track_cause cause_of(const struct assessed *f, const struct cluster_insn *at)
 {
@@ -29,9 +36,12 @@ static struct track_cause cause_of(const struct assessed *f, const struct cluste
         return f->request->cause;
     if (is_port(&at->insn) && f->port != ASSESS_NO_PORT)
         return (struct track_cause){TRACK_PORT, f->port};
-    if (!f->request->tracker)
-        return (struct track_cause){TRACK_NONE, 0};
-    return tracker_predict(f->request->tracker, assess_linear(f->request, at->rip));
+    return predict(f->request, at->rip);
+}
+
+bool assess_predicted(const struct cluster_request *request, u64 rip)
+{
+    return predict(request, rip).kind == TRACK_PAGE;
 }
 
 bool assess_direct(const struct cluster_insn *at)
@@ -199,7 +209,12 @@ enum cluster_why assess(const struct cluster_request *request, struct cluster_in
 
 enum cluster_why assess_fetch(const struct cluster_request *request, struct cluster_insn *at, u64 rip)
 {
-    *at = (struct cluster_insn){.rip = rip, .target = CLUSTER_OUT, .next = CLUSTER_OUT, .way = CLUSTER_NO_WAY};
+    at->rip = rip;
+    at->page = 0;
+    at->role = at->carry = at->would = 0;
+    at->next = at->target = CLUSTER_OUT;
+    at->way = CLUSTER_NO_WAY;
+    at->loops = at->weak = at->joins = false;
     if (!(rip & ~size_mask(request->code_size)) && request->fetch(request->context, rip, &at->insn))
         return WHY_END;
     at->insn = (struct insn){.op = OP_OTHER};

@@ -19,6 +19,9 @@ enum cluster_why assess_fetch(const struct cluster_request *request, struct clus
  */
 enum cluster_why assess(const struct cluster_request *request, struct cluster_insn *at, bool entry, u32 port);
 
+/* Whether the instruction at `rip` is predicted to reach a trapped page by now. */
+bool assess_predicted(const struct cluster_request *request, u64 rip);
+
 /* Where the byte at `rip` is. */
 u64 assess_linear(const struct cluster_request *request, u64 rip);
 

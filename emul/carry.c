@@ -128,7 +128,7 @@ static enum carry carry_operands(const struct insn *insn)
 {
     enum carry carry = CARRY_REGISTERS;
 
-    if (on_rsp(insn) || from_rsp(insn))
+    if ((names_rsp(&insn->operand[0]) || names_rsp(&insn->operand[1])) && (on_rsp(insn) || from_rsp(insn)))
         return CARRY_RSP;
     for (u32 i = 0; i < COUNT_OF(insn->operand); i++) {
         const struct operand *operand = &insn->operand[i];

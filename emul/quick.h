@@ -38,6 +38,16 @@ QUICK bool quick_fetch(struct vcpu *v, u8 *bytes)
     return true;
 }
 
+/* Whether they are those of *insn, INSN_MAX of which can be read as well. */
+QUICK bool quick_same(const u8 *bytes, const struct insn *insn)
+{
+    u64 low = access_load(bytes, 8) ^ access_load(insn->bytes, 8);
+    if (insn->length <= 8)
+        return !(low << (64 - 8 * insn->length));
+    u64 high = access_load(bytes + INSN_MAX - 8, 8) ^ access_load(insn->bytes + INSN_MAX - 8, 8);
+    return !low && !(high << 8 * (INSN_MAX - insn->length));
+}
+
 /* The instruction's memory operand, of `size` bytes (1, 2, 4, 8): RAM, passed-through or trapped. */
 QUICK bool quick_open(struct interp *in, u32 size, enum access_kind kind, struct access_piece *piece)
 {

@@ -39,15 +39,24 @@ static void add(struct path *path, u64 rip, u64 port)
     path->step[path->count++] = (struct path_step){.rip = rip, .port = (u16)port};
 }
 
+/* The last `gap` steps did not exit. */
+static void mark_tail(struct path *path, u32 gap)
+{
+    if (gap)
+        path->step[path->count - gap].tail = true;
+}
+
 /* Instructions that were assessed, by address: what was fetched is compared. */
 #define KNOWN 256 /* a power of two */
 static struct known {
     struct cluster_insn at;
+    u32 site; /* known_for.site, or it is not known */
     u16 port;
 } known[KNOWN]; /* one CPU records at a time */
 
 /* How: what else an assessment depends on is the same for all. */
 static struct {
+    u32 site; /* a number, never 0 when anything is known */
     enum code_size code_size;
     bool user, ports_free;
 } known_for;
@@ -65,17 +74,16 @@ static void begin_paths(const struct cluster_request *request)
     known_for.user = request->user;
     known_for.ports_free = request->ports_free;
     memset(&seen, 0, sizeof(seen));
-    for (u32 i = 0; i < KNOWN; i++)
-        known[i].at.insn.length = 0;
+    known_for.site++;
 }
 
 static bool is_known(struct vcpu *v, const struct known *k, u64 port)
 {
     u8 bytes[INSN_WINDOW];
     const struct insn *insn = &k->at.insn;
-    if (k->at.rip != v->rip || !insn->length || (k->port != (u16)port && k->at.would != WOULD_NOT))
+    if (k->at.rip != v->rip || k->site != known_for.site || (k->port != (u16)port && k->at.would != WOULD_NOT))
         return false;
-    return insn->code_size == CODE_64 && quick_fetch(v, bytes) && !memcmp(bytes, insn->bytes, insn->length);
+    return insn->code_size == CODE_64 && quick_fetch(v, bytes) && quick_same(bytes, insn);
 }
 
 /* The next instruction; NULL: it cannot be carried. */
@@ -85,10 +93,11 @@ static const struct cluster_insn *next_insn(struct vcpu *v, const struct cluster
     if (is_known(v, k, port))
         return &k->at;
     k->port = (u16)port;
-    if (assess_fetch(request, &k->at, v->rip) == WHY_END && assess(request, &k->at, false, (u16)port) == WHY_END)
-        return &k->at;
-    k->at.insn.length = 0;
-    return NULL;
+    k->site = 0;
+    if (assess_fetch(request, &k->at, v->rip) != WHY_END || assess(request, &k->at, false, (u16)port) != WHY_END)
+        return NULL;
+    k->site = known_for.site;
+    return &k->at;
 }
 
 /*
@@ -130,5 +139,6 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
         if (!record_one(v, request, path, avoided, &performed, &gap))
             break;
     }
+    mark_tail(path, gap);
     return performed;
 }

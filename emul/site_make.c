@@ -32,28 +32,27 @@ static bool decode_ahead(struct vcpu *v, enum code_size code_size, struct insn *
 }
 
 /* What was decoded last: recording, forming and making again all look at the same instructions. */
-#define DECODED 256                  /* a power of two */
+#define DECODED 512                  /* a power of two */
 static struct insn decoded[DECODED]; /* one CPU makes one at a time */
 
-/* The instruction at RIP from there, where it is still the same bytes. */
-static bool recall(struct vcpu *v, const struct insn *known, enum code_size code_size)
+/* 64-bit code in one page: what is there already, or decoded from these bytes. */
+static bool recall_or_decode(const u8 *bytes, struct insn *known)
 {
-    u8 bytes[INSN_WINDOW];
-    return known->length && code_size == CODE_64 && known->code_size == CODE_64 && quick_fetch(v, bytes) &&
-           !memcmp(bytes, known->bytes, known->length);
+    bool there = known->length && known->code_size == CODE_64 && quick_same(bytes, known);
+    return there || insn_decode_padded(bytes, INSN_MAX, CODE_64, known) == DECODE_OK;
 }
 
-static bool decode_or_recall(struct vcpu *v, struct insn *insn)
+/* The instruction at RIP; NULL: there is none. */
+static const struct insn *decoded_at_rip(struct vcpu *v)
 {
     struct insn *known = &decoded[(v->rip ^ v->rip >> 8) % DECODED];
     enum code_size code_size = vcpu_code_size(v);
-    bool done = recall(v, known, code_size);
-    if (!done) {
-        done = decode_ahead(v, code_size, known);
-        known->length = done ? known->length : 0;
-    }
-    *insn = *known;
-    return done;
+    u8 bytes[INSN_WINDOW];
+    bool quick = code_size == CODE_64 && quick_fetch(v, bytes);
+    if (quick ? recall_or_decode(bytes, known) : decode_ahead(v, code_size, known))
+        return known;
+    known->length = 0;
+    return NULL;
 }
 
 /* The instruction at `rip`, as a fetch by the guest would find it. A fault that it meets is not the guest's. */
@@ -62,9 +61,11 @@ static bool fetch_ahead(void *context, u64 rip, struct insn *insn)
     struct vcpu *v = context;
     u64 here = v->rip;
     v->rip = rip;
-    bool done = decode_or_recall(v, insn);
+    const struct insn *found = decoded_at_rip(v);
     v->rip = here;
-    return done;
+    if (found)
+        *insn = *found;
+    return found;
 }
 
 u32 site_code(struct vcpu *v)

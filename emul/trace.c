@@ -7,6 +7,7 @@
 #include "emul/trace.h"
 
 #include "emul/assess.h"
+#include "lib/string.h"
 
 #define NOWHERE (-1)
 #define CONTEXT_RETURNED 0x8000u
@@ -16,14 +17,21 @@ struct tracing {
     const struct cluster_request *request;
     struct cluster *cluster;
     u32 max;
-    u32 made;           /* instructions */
-    u32 pages, context; /* context: of the next step */
-    u32 kept;           /* of them those up to the last exit of the path */
+    u32 made;    /* instructions */
+    u32 pages;   /* of code that they are in */
+    u32 context; /* of the next step */
     u32 exits, gap;
-    u16 stopper; /* the one that could not be carried */
+    bool in_tail;         /* of the path */
+    u16 stopper;          /* the one that could not be carried */
+    u32 kept, kept_pages; /* of what was made that up to the last exit of the path */
+    u32 leading;
+    s16 *lead[TRACE_GAP + 2]; /* edges to what is not kept yet */
     u64 page[CLUSTER_TRACE_PAGES];
+    /* Of each instruction, close together. */
+    u64 rip_of[CLUSTER_NODES];
     u16 context_of[CLUSTER_NODES];
-    s16 table[TABLE]; /* instructions by address and context */
+    s16 *place[CLUSTER_NODES]; /* in the table: what was added last can be taken out */
+    s16 table[TABLE];          /* instructions by address and context */
 };
 
 static struct tracing scratch; /* one CPU forms at a time */
@@ -40,14 +48,13 @@ static s16 *place_of(struct tracing *t, u64 rip, u32 context)
 {
     for (u32 slot = (u32)(rip * 31 + context * 0x9e5u);; slot++) {
         s16 *place = &t->table[slot % TABLE];
-        if (*place == NOWHERE || (insn_at(t, *place)->rip == rip && t->context_of[*place] == context))
+        if (*place == NOWHERE || (t->rip_of[*place] == rip && t->context_of[*place] == context))
             return place;
     }
 }
 
-static bool note_page(struct tracing *t, u64 rip)
+static bool note_page(struct tracing *t, u64 page)
 {
-    u64 page = assess_linear(t->request, rip) & PAGE_MASK;
     for (u32 i = 0; i < t->pages; i++)
         if (t->page[i] == page)
             return true;
@@ -57,8 +64,15 @@ static bool note_page(struct tracing *t, u64 rip)
     return true;
 }
 
-/* A new one for this step. WHY_END: it is t->made - 1 now. */
-static enum cluster_why make_insn(struct tracing *t, const struct path_step *step)
+static bool note_pages(struct tracing *t, const struct cluster_insn *at)
+{
+    u64 first = assess_linear(t->request, at->rip) & PAGE_MASK;
+    u64 last = assess_linear(t->request, at->rip + at->insn.length - 1) & PAGE_MASK;
+    return note_page(t, first) && (last == first || note_page(t, last));
+}
+
+/* A new one for this step, which goes to `place`. WHY_END: it is t->made - 1 now. */
+static enum cluster_why make_insn(struct tracing *t, const struct path_step *step, s16 *place)
 {
     if (t->made == t->max)
         return WHY_LIMIT;
@@ -68,20 +82,24 @@ static enum cluster_why make_insn(struct tracing *t, const struct path_step *ste
         why = assess(t->request, at, t->made == 0, t->made ? step->port : ASSESS_NO_PORT);
     if (why != WHY_END)
         return why;
-    if (!note_page(t, step->rip) || !note_page(t, step->rip + at->insn.length - 1))
+    if (!note_pages(t, at))
         return WHY_PAGES;
-    t->context_of[t->made++] = (u16)t->context;
+    t->rip_of[t->made] = step->rip;
+    t->context_of[t->made] = (u16)t->context;
+    t->place[t->made] = place;
+    *place = (s16)t->made++;
     return WHY_END;
 }
 
 static enum cluster_why find_or_make(struct tracing *t, const struct path_step *step, int *index)
 {
     s16 *place = place_of(t, step->rip, t->context);
+    if (*place == NOWHERE && t->in_tail) /* it would be cut off, with what is behind it */
+        return WHY_PATH;
     if (*place == NOWHERE) {
-        enum cluster_why why = make_insn(t, step);
+        enum cluster_why why = make_insn(t, step, place);
         if (why != WHY_END)
             return why;
-        *place = (s16)(t->made - 1);
     }
     *index = *place;
     return WHY_END;
@@ -101,18 +119,26 @@ static u64 rip_behind(const struct tracing *t, const struct cluster_insn *at)
     return t->request->code_size == CODE_64 ? next : (u32)next;
 }
 
+static void set_edge(struct tracing *t, s16 *edge, int to)
+{
+    *edge = (s16)to;
+    if (to >= (int)t->kept)
+        t->lead[t->leading++] = edge;
+}
+
 static void add_way(struct tracing *t, struct cluster_insn *from, u64 rip, int to)
 {
     struct cluster *cluster = t->cluster;
     u16 *link = &from->way;
     for (; *link != CLUSTER_NO_WAY; link = &cluster->way[*link].other)
         if (cluster->way[*link].rip == rip) {
-            cluster->way[*link].to = (s16)to;
+            set_edge(t, &cluster->way[*link].to, to);
             return;
         }
     if (cluster->ways == CLUSTER_WAYS)
         return;
-    cluster->way[cluster->ways] = (struct cluster_way){rip, (s16)to, CLUSTER_NO_WAY};
+    cluster->way[cluster->ways] = (struct cluster_way){rip, CLUSTER_OUT, CLUSTER_NO_WAY};
+    set_edge(t, &cluster->way[cluster->ways].to, to);
     *link = (u16)cluster->ways++;
 }
 
@@ -126,15 +152,29 @@ static bool may_return_to(const struct tracing *t, int to)
 static void link_to(struct tracing *t, int from, int to)
 {
     struct cluster_insn *at = insn_at(t, from);
-    u64 rip = insn_at(t, to)->rip;
+    u64 rip = t->rip_of[to];
     if (!may_return_to(t, to))
         return;
     if (computes(at))
         add_way(t, at, rip, to);
     else if ((at->insn.op == OP_CALL || at->carry == CARRY_JUMP) && rip == assess_target(at))
-        at->target = (s16)to;
+        set_edge(t, &at->target, to);
     else if (rip == rip_behind(t, at))
-        at->next = (s16)to;
+        set_edge(t, &at->next, to);
+}
+
+static bool is_here(const struct tracing *t, int index, u64 rip)
+{
+    return index != CLUSTER_OUT && t->rip_of[index] == rip && t->context_of[index] == t->context;
+}
+
+/* Where an edge that was seen before leads, if that is the step to `rip`; NOWHERE: none does. */
+static int known_to(const struct tracing *t, int from, u64 rip)
+{
+    const struct cluster_insn *at = insn_at(t, from);
+    if (is_here(t, at->next, rip))
+        return at->next;
+    return is_here(t, at->target, rip) ? at->target : NOWHERE;
 }
 
 /* Where a jump leads that was not taken, or not passed, but is in the cluster: forward only, the time is not to be
@@ -196,6 +236,14 @@ static u32 context_behind(const struct tracing *t, int index)
 
 /* ---- the path ---- */
 
+/* All so far. */
+static void keep(struct tracing *t)
+{
+    t->kept = t->made;
+    t->kept_pages = t->pages;
+    t->leading = 0;
+}
+
 static void count_exit(struct tracing *t, int index)
 {
     if (insn_at(t, index)->role == ROLE_FILLER) {
@@ -204,66 +252,72 @@ static void count_exit(struct tracing *t, int index)
     }
     t->exits++;
     t->gap = 0;
-    t->kept = t->made;
-}
-
-static void cut_edge(const struct tracing *t, s16 *edge)
-{
-    if (*edge >= (int)t->made)
-        *edge = CLUSTER_OUT;
+    keep(t);
 }
 
 /* What a path came to behind its last exit is not in the cluster. */
 static void cut(struct tracing *t)
 {
-    struct cluster *cluster = t->cluster;
-    t->made = t->kept;
-    t->pages = 0;
-    for (u32 i = 0; i < TABLE; i++)
-        t->table[i] = NOWHERE;
-    for (u32 i = 0; i < t->made; i++) {
-        struct cluster_insn *at = &cluster->at[i];
-        *place_of(t, at->rip, t->context_of[i]) = (s16)i;
-        note_page(t, at->rip);
-        note_page(t, at->rip + at->insn.length - 1);
-        cut_edge(t, &at->next);
-        cut_edge(t, &at->target);
+    while (t->made > t->kept)
+        *t->place[--t->made] = NOWHERE;
+    t->pages = t->kept_pages;
+    for (u32 i = 0; i < t->leading; i++)
+        if (*t->lead[i] >= (int)t->made)
+            *t->lead[i] = CLUSTER_OUT;
+}
+
+/* The next step. WHY_END: *index is its instruction, `before` the one that the path comes from. */
+static enum cluster_why take_step(struct tracing *t, const struct path_step *step, int before, int *index)
+{
+    *index = before == NOWHERE ? NOWHERE : known_to(t, before, step->rip);
+    if (*index == NOWHERE) {
+        enum cluster_why why = find_or_make(t, step, index);
+        if (why != WHY_END)
+            return why;
+        if (before != NOWHERE)
+            link_to(t, before, *index);
     }
-    for (u32 i = 0; i < cluster->ways; i++)
-        cut_edge(t, &cluster->way[i].to);
+    count_exit(t, *index);
+    t->context = context_behind(t, *index);
+    return WHY_END;
+}
+
+/* What was seen when the path was recorded still holds: only predictions can have changed. */
+static bool nothing_exits(const struct tracing *t, const struct path_step *step, const struct path_step *end)
+{
+    do
+        if (assess_predicted(t->request, step->rip))
+            return false;
+    while (++step < end && !step->begins);
+    return true;
 }
 
 /* One path from its first step on; sets *next to the one behind it. Returns why it is not followed farther. */
 static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
 {
     const struct path *path = t->request->path;
-    enum cluster_why why = WHY_PATH;
-    int before = NOWHERE;
-    u32 i = first;
+    const struct path_step *step = &path->step[first], *end = &path->step[path->count];
+    enum cluster_why why = WHY_END;
+    int index = NOWHERE;
     t->context = t->gap = 0;
-    t->kept = t->made;
-    for (; i < path->count && (i == first || !path->step[i].begins) && why == WHY_PATH; i++) {
-        int index;
-        enum cluster_why made = find_or_make(t, &path->step[i], &index);
-        if (made != WHY_END) {
-            why = made;
-            t->stopper = made == WHY_INSTRUCTION ? insn_at(t, (int)t->made)->insn.op : 0;
-            break;
-        }
-        if (before != NOWHERE)
-            link_to(t, before, index);
-        count_exit(t, index);
-        t->context = context_behind(t, index);
-        before = index;
-        if (t->gap > TRACE_GAP)
+    t->in_tail = false;
+    keep(t);
+    do {
+        t->in_tail |= step->tail && nothing_exits(t, step, end);
+        why = take_step(t, step, index, &index);
+        if (why == WHY_END && t->gap > TRACE_GAP)
             why = WHY_COMPLETE;
-    }
-    while (i < path->count && (i == first || !path->step[i].begins))
-        i++;
-    *next = i;
-    if (t->kept < t->made)
-        cut(t);
-    return why;
+        step++;
+    } while (step < end && !step->begins && why == WHY_END);
+    if (why != WHY_END && why != WHY_COMPLETE)
+        t->stopper = why == WHY_INSTRUCTION ? insn_at(t, (int)t->made)->insn.op : 0;
+    for (; step < end && !step->begins; t->gap++)
+        step++;
+    if (why == WHY_PATH && t->gap >= TRACE_GAP)
+        why = WHY_COMPLETE;
+    *next = (u32)(step - path->step);
+    cut(t);
+    return why == WHY_END ? WHY_PATH : why;
 }
 
 /* ---- the cluster ---- */
@@ -320,9 +374,11 @@ static void settle(struct cluster *cluster)
 u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *cluster)
 {
     struct tracing *t = &scratch;
-    *t = (struct tracing){.request = request, .cluster = cluster, .max = max};
-    for (u32 i = 0; i < TABLE; i++)
-        t->table[i] = NOWHERE;
+    t->request = request;
+    t->cluster = cluster;
+    t->max = max;
+    t->made = t->pages = t->exits = t->stopper = 0;
+    memset(t->table, 0xff, sizeof(t->table)); /* NOWHERE */
     cluster->ways = cluster->exiting = cluster->entry = 0;
     cluster->code_size = request->code_size;
     cluster->traced = true;

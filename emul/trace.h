@@ -21,6 +21,7 @@ struct path_step {
     u64 rip;
     u16 port;    /* DX */
     bool begins; /* another path from the entry: the first step of each */
+    bool tail;   /* from here to the end of this path nothing was seen to exit */
 };
 
 /* What the guest did, instruction by instruction, from an exit on; several times, one behind the other. */

@@ -64,7 +64,7 @@ static struct cluster cluster;
 static void add_step(u64 rip, u32 port, bool begins)
 {
     assert_true(path.count < PATH_MAX);
-    path.step[path.count++] = (struct path_step){rip, (u16)port, begins};
+    path.step[path.count++] = (struct path_step){.rip = rip, .port = (u16)port, .begins = begins};
 }
 
 static const struct policy_facts facts = {.console_port = 0x3f8, .apic_base = 0xfee00900};
@@ -273,6 +273,41 @@ static void test_nothing(void **state)
     read_code("1000: f4");
     read_path("1000/60");
     assert_int_equal(form(CLUSTER_NODES), 0);
+}
+
+/* What comes behind the last exit is not made, where that is known before; why the path ends there is. */
+static void check_tail(u32 first, enum cluster_why why)
+{
+    static struct cluster whole;
+    u32 exits = form(CLUSTER_NODES);
+    whole = cluster;
+    path.step[first].tail = true;
+    assert_int_equal(form(CLUSTER_NODES), exits);
+    assert_int_equal(cluster.why, why);
+    assert_int_equal(whole.why, why);
+    assert_int_equal(cluster.count, whole.count);
+    for (u32 i = 0; i < cluster.count; i++) {
+        assert_int_equal(cluster.at[i].rip, whole.at[i].rip);
+        assert_int_equal(cluster.at[i].next, whole.at[i].next);
+        assert_int_equal(cluster.at[i].target, whole.at[i].target);
+    }
+}
+
+static void test_tail(void **state)
+{
+    read_code("1000: ec a8 01 74 fb 90 90 90"); /* IN AL, DX; TEST AL, 1; JZ to IN; NOP... */
+    read_path("1000/60 1001 1003 1000/60 1001 1003 1005 1006 1007");
+    check_tail(4, WHY_PATH);
+    assert_int_equal(cluster.at[2].target, 0);
+    for (u32 more = 0; more < 2; more++) {
+        read_code("1000: ec ec");
+        read_path("1000/60 1001/60");
+        for (u32 i = 0; i < TRACE_GAP + more; i++) {
+            put_byte(0x1002 + i, 0x90);
+            add_step(0x1002 + i, 0x60, false);
+        }
+        check_tail(2, more ? WHY_COMPLETE : WHY_PATH);
+    }
 }
 
 /* ---- what holds of every trace ---- */
@@ -565,7 +600,7 @@ int main(void)
         cmocka_unit_test(test_cases),        cmocka_unit_test(test_doc),      cmocka_unit_test(test_gap),
         cmocka_unit_test(test_instructions), cmocka_unit_test(test_pages),    cmocka_unit_test(test_ways),
         cmocka_unit_test(test_nothing),      cmocka_unit_test(test_paths_to), cmocka_unit_test(test_exits_in),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_random),       cmocka_unit_test(test_tail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
