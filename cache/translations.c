@@ -295,6 +295,7 @@ static void inherit(struct translations *t, struct translation *place, const str
     place->spared = place->checked_spared = before.spared;
     place->time = before.time;
     place->remade = before.remade;
+    place->rate = before.rate;
 }
 
 struct translation *translations_publish(struct translations *t, const struct translation *made,

@@ -80,9 +80,20 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
         in_vain(v, sites, rip, found, WHY_CHANGES);
 }
 
+/* False: it was made anew, and avoids hardly more than before; to make it again would not pay. */
+static bool may_grow(struct translation *t, u64 uses, u64 avoided)
+{
+    u32 rate = (u32)(16 * avoided / uses), before = t->rate;
+    t->rate = rate;
+    if (!t->remade || rate > before + before / 4)
+        return true;
+    t->remade = REMADE_MAX;
+    return false;
+}
+
 /*
  * Whether it avoids about as many exits as were seen on its path; one that was made without looking at a path, as many
- * as make a path not worth it.
+ * as make a path not worth it. Or it is as good as it can be.
  */
 static bool is_kept(struct sites *sites, struct translation *t)
 {
@@ -94,9 +105,10 @@ static bool is_kept(struct sites *sites, struct translation *t)
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
     t->checked_hits = t->hits;
     t->checked_spared = t->spared;
+    bool kept = t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u);
     if (!t->promise)
-        return avoided >= GOOD_ENOUGH * uses;
-    return t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u);
+        kept = avoided >= GOOD_ENOUGH * uses;
+    return kept || !may_grow(t, uses, avoided);
 }
 
 bool site_keeps_promise(struct sites *sites, struct translation *t)
