@@ -565,7 +565,7 @@ vmx_other_space:
     addq $SPACE_SIZE, %rdx
     cmpq $0, SPACE_TABLE(%rdx)
     jne 1b
-    cmpq $0, 8+CPU_SELF(%rsp)
+    testq %rsp, %rsp /* none: ZF is clear */
     ret
 2:  movq %rax, 8+CPU_SPACE(%rsp)
     movq SPACE_TABLE(%rdx), %rax

@@ -22,7 +22,6 @@ void offsets(void)
     OFFSET(CPU_CODE_TABLE, code_table);
     OFFSET(CPU_SPACE, spaces.now);
     OFFSET(CPU_OTHER_SPACES, spaces.known);
-    OFFSET(CPU_SELF, self);
     CONSTANT(SPACE_TABLE, offsetof(struct space, table));
     CONSTANT(SPACE_SIZE, sizeof(struct space));
     OFFSET(CPU_ANSWERS, answers);
