@@ -60,6 +60,20 @@ static void test_every_file_is_named(void **state)
     assert_int_equal(missing, 0);
 }
 
+/* What is built needs not be there yet: then the Makefile has a rule that says how. */
+static bool is_built(const char *path)
+{
+    static char makefile[131072];
+    char rule[300];
+    FILE *file = fopen("Makefile", "r");
+    if (strncmp(path, "build/", 6) || !file)
+        return false;
+    makefile[fread(makefile, 1, sizeof(makefile) - 1, file)] = 0;
+    fclose(file);
+    snprintf(rule, sizeof(rule), "\n$(BUILD)%s:", path + 5);
+    return strstr(makefile, rule);
+}
+
 /* Takes `text` in backquotes that is a path: it has a slash and does not begin with one. */
 static bool is_path(const char *text, size_t length)
 {
@@ -78,7 +92,7 @@ static void test_every_path_is_there(void **state)
             memcpy(path, at + 1, length);
             path[length] = 0;
             paths++;
-            if (access(path, F_OK)) {
+            if (access(path, F_OK) && !is_built(path)) {
                 print_error(PAGE " names %s, which is not there\n", path);
                 gone++;
             }
