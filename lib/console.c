@@ -169,6 +169,14 @@ static bool active(const struct console_sink *sink)
     return sink->chosen || console.fatal;
 }
 
+bool console_is_seen(void)
+{
+    bool seen = false;
+    for (u32 i = 0; i < console.sink_count; i++)
+        seen |= active(console.sinks[i]);
+    return seen;
+}
+
 static void write_all(const char *text, size_t length)
 {
     for (u32 i = 0; i < console.sink_count; i++)

@@ -54,6 +54,9 @@ bool console_init(const struct console_option *option, const struct console_mach
 /* Port of the UART that is printed on; 0: none. */
 u16 console_port(void);
 
+/* Whether what is written now is seen anywhere. */
+bool console_is_seen(void);
+
 /*
  * The guest runs from now on, and the UART is its own between two groups. `tracked`: every write of the guest to the
  * UART will be shown to console_guest_port_write(), so it is known whether the guest stands at a line's start, and each

@@ -46,8 +46,11 @@ static u64 now(const struct cpu *cpu)
     return cpu->timed ? rdtsc() : 0;
 }
 
+/* Nothing is made up that nobody would see: formatting a report takes millions of instructions. */
 static void print_report(const char *cause)
 {
+    if (!console_is_seen())
+        return;
     struct cpu *cpu = host_cpu();
     u64 tsc = now(cpu);
     statistics_close(&cpu->statistics, tsc);
