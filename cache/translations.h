@@ -107,6 +107,7 @@ struct translation {
     bool watched; /* its owner waits for the guest to leave its path */
     bool roams;   /* the instruction is at one register or port now, and at another one then */
     bool several; /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
+    bool by_path; /* so is what comes in its place */
     u8 remade;    /* how often, because it did not keep its promise */
     u32 rate;     /* of the one that it was made instead of: exits avoided by 16 uses */
     u16 promise;  /* exits for one, with it, as far as its maker saw; 0: not said */

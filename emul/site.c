@@ -71,51 +71,82 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
     skip->site.why = (u8)why;
 }
 
+/* The paths that are known from this instruction lead elsewhere now. */
+static void forget_path(struct sites *sites, u64 rip)
+{
+    if (sites->recording.linear == rip)
+        sites->path.count = 0;
+}
+
 /* Where code changes all the time, another translation soon would be no better. */
 static void forget(struct vcpu *v, struct sites *sites, struct translation *found, u64 rip)
 {
     bool useful = translation_uses(found) - found->inherited > TC_COMPARE_AGAIN;
+    forget_path(sites, rip);
     translations_drop(&sites->tc, found);
     if (!useful)
         in_vain(v, sites, rip, found, WHY_CHANGES);
 }
 
 /* False: it was made anew, and avoids hardly more than before; to make it again would not pay. */
-static bool may_grow(struct translation *t, u64 uses, u64 avoided)
+static bool may_grow(struct translation *t, u32 rate)
 {
-    u32 rate = (u32)(16 * avoided / uses), before = t->rate;
+    u32 before = t->rate;
     t->rate = rate;
-    if (!t->remade || rate > before + before / 4)
+    if (!t->traced || rate > before + before / 4)
         return true;
     t->remade = REMADE_MAX;
     return false;
 }
 
+/* Uses after which it is asked how much it avoids: of a cluster that no path has bettered ever more, for paths are
+ * dear.
+ */
+static u64 uses_to_check(const struct translation *t)
+{
+    if (t->traced)
+        return TRACE_CHECK;
+    return t->remade ? (u64)CLUSTER_CHECK << (2 * t->remade + 2) : CLUSTER_CHECK;
+}
+
+/* It avoids no more than the cluster did that was there before it, and was shorter. */
+static bool is_no_better(const struct translation *t, u32 rate)
+{
+    return t->traced && rate <= t->rate + 1;
+}
+
 /*
  * Whether it avoids about as many exits as were seen on its path; one that was made without looking at a path, as many
- * as make a path not worth it. Or it is as good as it can be.
+ * as make a path not worth it. Or it is as good as it can be. Where it is not kept, by_path says how the next is made.
  */
 static bool is_kept(struct sites *sites, struct translation *t)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
-    if (translation_uses(t) - t->checked_hits < (u64)TC_COMPARE_AGAIN << 2 * t->remade || t->remade >= REMADE_MAX)
+    if (translation_uses(t) - t->checked_hits < uses_to_check(t) || t->remade >= REMADE_MAX)
         return true;
     translation_settle(&sites->tc, t);
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
     t->checked_hits = t->hits;
     t->checked_spared = t->spared;
+    u32 rate = (u32)(16 * avoided / uses);
+    if (is_no_better(t, rate)) {
+        t->by_path = false;
+        return false;
+    }
     bool kept = t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u);
     if (!t->promise)
         kept = avoided >= GOOD_ENOUGH * uses;
-    return kept || !may_grow(t, uses, avoided);
+    t->by_path |= !kept;
+    return kept || !may_grow(t, rate);
 }
 
 bool site_keeps_promise(struct sites *sites, struct translation *t)
 {
     if (is_kept(sites, t))
         return true;
-    t->remade++;
+    t->remade = (u8)min_u64(t->remade + 1u, REMADE_MAX);
+    forget_path(sites, t->rip);
     translations_drop(&sites->tc, t);
     return false;
 }
@@ -246,14 +277,14 @@ static bool make(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     return done;
 }
 
-/* What was there for this site, and is no more, or is about to be replaced; NULL: nothing. */
+/* What was there last for this site, and is no more, or is about to be replaced; NULL: nothing. */
 static struct translation *made_before(struct sites *sites, u64 rip, u64 rip_offset)
 {
-    struct translation *place = &sites->tc.table[translations_slot(rip)];
+    struct translation *place = &sites->tc.table[translations_slot(rip)], *last = NULL;
     for (u32 i = 0; i < 2; i++)
-        if (place[i].rip_offset == rip_offset && translation_uses(&place[i]))
-            return &place[i];
-    return NULL;
+        if (place[i].rip_offset == rip_offset && translation_uses(&place[i]) > (last ? translation_uses(last) : 0))
+            last = &place[i];
+    return last;
 }
 
 /* Makes the translation from what was recorded; CS:RIP may be elsewhere by now. */
@@ -290,7 +321,8 @@ static void take_in(struct vcpu *v, struct sites *sites)
     u32 before = sites->cluster_of == r->rip ? sites->cluster.count : 0;
     bool last = !r->sides || sites->path.count == PATH_MAX;
     r->news = false;
-    memset(r->taken, 0, sizeof(r->taken));
+    r->known = 0;
+    memset(r->left_at, 0, sizeof(r->left_at));
     bool made = make_recorded(v, sites, !last) && sites->cluster.traced;
     if (!made || last)
         r->sides = 0;
@@ -327,12 +359,15 @@ static void begin_recording(struct vcpu *v, struct sites *sites, const struct si
         give_up(sites);
     if (!r->left) {
         struct translation *before = made_before(sites, rip, v->rip);
+        /* It has been lost, or reaches one more place: the paths still hold. */
+        bool goes_on = r->linear == rip && r->rip == v->rip && sites->path.count && sites->path.count < PATH_MAX / 2;
         *r = (struct recording){.rip = v->rip,
                                 .linear = rip,
-                                .left = before ? RECORD_AGAIN : 1,
+                                .left = before && !goes_on ? RECORD_AGAIN : 1,
                                 .roams = roams || (before && before->roams)};
         r->patience = RECORD_PATIENCE;
-        sites->path.count = 0;
+        if (!goes_on)
+            sites->path.count = 0;
         if (roams && before && translation_is_there(before))
             translations_drop(&sites->tc, before);
     }
@@ -345,7 +380,7 @@ static bool is_hot(struct vcpu *v, struct sites *sites, u64 rip)
 {
     const struct translation *before = made_before(sites, rip, v->rip);
     const struct site_skip *skip = site_skip_of(sites, v->rip);
-    return (before && before->remade) || (skip->rip == v->rip && skip->exits > RECORD_IN_VAIN);
+    return before ? before->by_path : skip->rip == v->rip && skip->exits > RECORD_IN_VAIN;
 }
 
 /* False: from one exit to the next other code came there, and will again. */
@@ -437,9 +472,11 @@ u32 site_record(struct vcpu *v, struct sites *sites)
     if (record_needs_care(v) || !quick_runs(v) || path->count == PATH_MAX)
         return 0;
     path->step[path->count++] = (struct path_step){.rip = r->rip, .port = (u16)r->exit.cause.where, .begins = true};
+    u64 before = r->avoided;
     u32 performed = record_on(v, sites);
+    bool alone = r->avoided == before; /* nothing else exited */
     credit(sites);
-    if (--r->left && path->count < PATH_MAX)
+    if (--r->left && path->count < PATH_MAX && !alone)
         return performed;
     r->left = 0;
     r->sides = RECORD_SIDES;
@@ -451,6 +488,11 @@ u32 site_record(struct vcpu *v, struct sites *sites)
     if (found && !found->traced) /* the path had no more to offer */
         found->remade = (u8)min_u64(found->remade + 2u, REMADE_MAX);
     return performed;
+}
+
+static bool is_worth(const struct sites *sites, u32 times, u32 worth)
+{
+    return times >= (sites->paths_at_once ? 1 : worth);
 }
 
 u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
@@ -467,12 +509,14 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
         give_up(sites);
         return 0;
     }
-    if (other || r->taken[side]) {
-        if (r->news)
+    if (other || is_worth(sites, r->left_at[side], RECORD_SIDE_WORTH)) {
+        if (r->news && is_worth(sites, ++r->known, RECORD_MAKE_WORTH))
             take_in(v, sites);
         return 0;
     }
-    r->taken[side] = r->news = true;
+    if (!is_worth(sites, ++r->left_at[side], RECORD_SIDE_WORTH))
+        return 0;
+    r->news = true;
     if (trace_path_to(&sites->cluster, side, &sites->path))
         performed = record_on(v, sites);
     if (!--r->sides || sites->path.count == PATH_MAX)

@@ -39,7 +39,7 @@ struct site_exit {
 /*
  * How a trace comes about, for one exit at a time: the path is recorded from the exit on, by the interpreter, so slowly
  * that devices look quicker than they are; the trace is made, and watched; where the guest leaves it, that path is
- * recorded as well; where it leaves it there again, it is made again, from all of them.
+ * recorded as well, if it does so often; where it leaves it there again, it is made again, from all of them.
  */
 struct recording {
     struct site_exit exit;
@@ -52,16 +52,21 @@ struct recording {
     bool roams;                /* as in struct sites */
     bool news;                 /* something has been recorded since it was made */
     bool now;                  /* as soon as the exit has been handled */
-    bool taken[CLUSTER_NODES]; /* it was left at this instruction, and the path recorded */
+    u32 known;                 /* how often it was left where that is recorded, since it was made */
+    u8 left_at[CLUSTER_NODES]; /* how often it was left at this instruction, until the path was recorded */
 };
-#define RECORD_AGAIN 2 /* exits, for a translation that is made again */
-#define RECORD_SIDES 6
-#define RECORD_ENOUGH 16 /* exits that it avoids at each use: then it is not watched any more */
-#define RECORD_PATIENCE 256
-#define RECORD_IN_VAIN 256 /* exits of a site that has no translation */
-#define GOOD_ENOUGH 4      /* exits that a cluster avoids at each use: then no path is looked at */
-#define WATCHED_USES 32    /* then it has been watched for long enough */
-#define REMADE_MAX 6
+#define RECORD_AGAIN 2       /* exits, for a translation that is made again */
+#define RECORD_SIDES 6       /* ways out of a trace that are recorded */
+#define RECORD_ENOUGH 16     /* exits that it avoids at each use: then it is not watched any more */
+#define RECORD_SIDE_WORTH 8  /* times that it is left at an instruction, before the path from there is recorded */
+#define RECORD_MAKE_WORTH 16 /* times that it is left where that is recorded, before it is made again */
+#define RECORD_PATIENCE 256  /* exits of other sites */
+#define RECORD_IN_VAIN 1024  /* exits of a site that has no translation */
+#define GOOD_ENOUGH 4        /* exits that a cluster avoids at each use: then no path is looked at */
+#define WATCHED_USES 128     /* then it has been watched for long enough */
+#define CLUSTER_CHECK 256    /* uses, until it is asked how much it avoids; after a trace that was in vain more */
+#define TRACE_CHECK 1024     /* the same for a trace */
+#define REMADE_MAX 6         /* then it is not asked any more */
 
 /* What a guest CPU has for it. */
 struct sites {

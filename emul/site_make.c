@@ -177,6 +177,7 @@ static void describe(struct vcpu *v, const struct sites *sites, const struct sit
         .length = cluster->at[cluster->entry].insn.length,
         .kind = cluster->at[cluster->entry].would,
         .traced = cluster->traced,
+        .by_path = cluster->traced,
         .roams = sites->roams,
         .watched = sites->watch && cluster->traced,
         .promise = (u16)sites->promise,

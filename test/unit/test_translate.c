@@ -390,6 +390,45 @@ static void left_aside(void **state)
     assert_true(cluster_seen.sides <= sides + RECORD_SIDES);
 }
 
+/* A function that is called for one port, then from elsewhere for another: the first path is not lost. */
+static void another_place(void **state)
+{
+    begin_traces();
+    PUT(HERE, 0x85, 0xc9, 0x75, 0x09,                      /* TEST ECX, ECX; JNZ */
+        0xe8, 0xf7, 0, 0, 0, 0xe6, 0x80, 0xeb, 0x07,       /* CALL; OUT 80; JMP to the end */
+        0xe8, 0xee, 0, 0, 0, 0xe6, 0x81);                  /* CALL; OUT 81 */
+    store_code(HERE + 0x100, (const u8[]){0xec, 0xc3}, 2); /* IN AL, DX; RET */
+    initial.gpr[RDX] = 0x60;
+    for (u32 i = 0; i < 8; i++)
+        turn_once();
+    assert_true(is_in_trace(HERE + 9) && !is_in_trace(HERE + 18));
+    initial.gpr[RCX] = 1;
+    initial.gpr[RDX] = 0x61;
+    for (u32 i = 0; i < 8; i++)
+        turn_once();
+    assert_true(made_at(HERE + 0x100)->several);
+    assert_true(is_in_trace(HERE + 9) && is_in_trace(HERE + 18));
+}
+
+/* The guest never goes the path's way to its end again: the cluster that was there before, and is shorter, comes back.
+ */
+static void trace_in_vain(void **state)
+{
+    begin_traces();
+    cluster_sites->paths_at_once = false;
+    PUT(HERE, 0xe6, 0x80, 0xe6, 0x80, 0x85, 0xc9, 0x74, 0x05, 0xe8, 0xf3, 0, 0, 0); /* OUT, OUT, TEST ECX, JZ, CALL */
+    store_code(HERE + 0x100, (const u8[]){0xe6, 0x81, 0xc3}, 3);                    /* OUT 81; RET */
+    initial.gpr[RCX] = 1;
+    for (u32 i = 0; i < 2 * CLUSTER_CHECK; i++)
+        turn_once();
+    assert_true(made_at(HERE)->promise == 3);
+    initial.gpr[RCX] = 0;
+    for (u32 i = 0; i < 2 * TRACE_CHECK; i++)
+        turn_once();
+    const struct translation *now = translations_find(&cluster_sites->tc, HERE);
+    assert_true(now && !now->traced && now->exiting == 2);
+}
+
 /* IN by a function, between two OUTs; ECX is added to where it returns to. */
 static void put_returning(void)
 {
@@ -506,6 +545,8 @@ int main(void)
         cmocka_unit_test(budgets),
         cmocka_unit_test(code_up_to_device),
         cmocka_unit_test(left_aside),
+        cmocka_unit_test(another_place),
+        cmocka_unit_test(trace_in_vain),
         cmocka_unit_test(stacks_without_lines),
         cmocka_unit_test(returns_elsewhere),
         cmocka_unit_test(changed_while_recorded),
