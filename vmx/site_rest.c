@@ -39,10 +39,11 @@ void site_rest_turn(struct cpu *cpu)
         wake(cpu);
         rest->vain = REST_AFTER - REST_LOOK;
     } else if (was_used(cpu)) {
-        rest->vain = 0;
+        rest->vain = rest->last = 0;
     } else {
         rest->now = true;
-        rest->left = REST_FOR;
+        rest->last = rest->last ? (u32)min_u64(2 * rest->last, REST_MAX) : REST_FOR;
+        rest->left = rest->last;
         rest->periods++;
         vmcs_exit_to(cpu, false);
     }
@@ -50,7 +51,7 @@ void site_rest_turn(struct cpu *cpu)
 
 void site_rest_end(struct cpu *cpu)
 {
-    cpu->rest.vain = 0;
+    cpu->rest.vain = cpu->rest.last = 0;
     if (cpu->rest.now)
         wake(cpu);
 }
