@@ -75,7 +75,7 @@ static void in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct t
 static void forget_path(struct sites *sites, u64 rip)
 {
     if (sites->recording.linear == rip)
-        sites->path.count = 0;
+        sites->path.count = sites->trace.count = 0;
 }
 
 /* Where code changes all the time, another translation soon would be no better. */
@@ -297,18 +297,49 @@ static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
     sites->watch = watch;
     walk_memo_begin(v, &v->vm->window);
     bool done = make(v, sites, &r->exit, &sites->path);
+    sites->grown = 0;
     v->rip = here;
     return done;
+}
+
+static struct cluster_request request_at(struct vcpu *v, struct sites *sites, u64 rip)
+{
+    u64 here = v->rip;
+    access_need(v, EMUL_STEP_PARTS);
+    v->rip = rip;
+    struct cluster_request request = site_request(v, sites, &sites->recording.exit);
+    request.path = &sites->path;
+    v->rip = here;
+    return request;
 }
 
 /* The trace stays as it is: another site is to be recorded, or there is nothing that it does not have. */
 static void give_up(struct sites *sites)
 {
     struct recording *r = &sites->recording;
-    struct translation *found = r->sides ? translations_find(&sites->tc, r->linear) : NULL;
+    struct translation *found = translations_find(&sites->tc, r->linear);
     r->left = r->sides = 0;
     if (found && found->watched)
         unwatch(sites, found);
+}
+
+/* Whether sites->trace is about the same as the exit that was recorded last; or any port, when the code asks which. */
+static bool is_same_place(const struct sites *sites)
+{
+    const struct recording *r = &sites->recording;
+    return (r->roams && r->exit.cause.kind == TRACK_PORT) || r->exit.cause.where == sites->trace_at;
+}
+
+/* sites->trace takes in what it does not have of the paths. False: there is nothing. */
+static bool grow(struct vcpu *v, struct sites *sites)
+{
+    struct recording *r = &sites->recording;
+    struct cluster_request request = request_at(v, sites, r->rip);
+    if (!is_same_place(sites) || !trace_can_grow(&request, &sites->trace))
+        return true;
+    u32 edges = trace_edges(&sites->trace);
+    sites->grown = trace_grow(&request, &sites->trace);
+    return trace_edges(&sites->trace) > edges;
 }
 
 /*
@@ -318,15 +349,20 @@ static void give_up(struct sites *sites)
 static void take_in(struct vcpu *v, struct sites *sites)
 {
     struct recording *r = &sites->recording;
-    u32 before = sites->cluster_of == r->rip ? sites->cluster.count : 0;
+    u32 before = sites->trace.count;
     bool last = !r->sides || sites->path.count == PATH_MAX;
     r->news = false;
     r->known = 0;
     memset(r->left_at, 0, sizeof(r->left_at));
-    bool made = make_recorded(v, sites, !last) && sites->cluster.traced;
+    if (!grow(v, sites)) {
+        sites->grown = 0;
+        give_up(sites);
+        return;
+    }
+    bool made = make_recorded(v, sites, !last) && sites->one->traced;
     if (!made || last)
         r->sides = 0;
-    else if (sites->cluster.count == before)
+    else if (sites->trace.count == before)
         give_up(sites);
 }
 
@@ -367,7 +403,7 @@ static void begin_recording(struct vcpu *v, struct sites *sites, const struct si
                                 .roams = roams || (before && before->roams)};
         r->patience = RECORD_PATIENCE;
         if (!goes_on)
-            sites->path.count = 0;
+            sites->path.count = sites->trace.count = 0;
         if (roams && before && translation_is_there(before))
             translations_drop(&sites->tc, before);
     }
@@ -415,17 +451,6 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
         return make(v, sites, exit, NULL);
     begin_recording(v, sites, exit);
     return false;
-}
-
-static struct cluster_request request_at(struct vcpu *v, struct sites *sites, u64 rip)
-{
-    u64 here = v->rip;
-    access_need(v, EMUL_STEP_PARTS);
-    v->rip = rip;
-    struct cluster_request request = site_request(v, sites, &sites->recording.exit);
-    request.path = &sites->path;
-    v->rip = here;
-    return request;
 }
 
 static u64 total_of(const u64 *avoided)
@@ -481,7 +506,8 @@ u32 site_record(struct vcpu *v, struct sites *sites)
     r->left = 0;
     r->sides = RECORD_SIDES;
     r->news = false;
-    if (!make_recorded(v, sites, true) || !sites->cluster.traced)
+    grow(v, sites);
+    if (!make_recorded(v, sites, true) || !sites->one->traced)
         r->sides = 0;
     credit(sites);
     struct translation *found = translations_find(&sites->tc, r->linear);
@@ -500,16 +526,16 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
     struct recording *r = &sites->recording;
     const struct translation *running = v->frame.running;
     u32 performed = 0;
-    if (!r->sides || !running->watched || running->rip_offset != r->rip || side >= CLUSTER_NODES)
+    if (!r->sides || !running->watched || running->rip_offset != r->rip || sites->trace_of != r->rip ||
+        side >= CLUSTER_NODES)
         return 0;
     if (record_needs_care(v) || !quick_runs(v))
         return 0;
-    bool other = sites->cluster_of != r->rip; /* since then another one was made: where `side` is nobody knows */
-    if (serves_well(sites) || (other && !r->news)) {
+    if (serves_well(sites)) {
         give_up(sites);
         return 0;
     }
-    if (other || is_worth(sites, r->left_at[side], RECORD_SIDE_WORTH)) {
+    if (is_worth(sites, r->left_at[side], RECORD_SIDE_WORTH)) {
         if (r->news && is_worth(sites, ++r->known, RECORD_MAKE_WORTH))
             take_in(v, sites);
         return 0;
@@ -517,7 +543,7 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
     if (!is_worth(sites, ++r->left_at[side], RECORD_SIDE_WORTH))
         return 0;
     r->news = true;
-    if (trace_path_to(&sites->cluster, side, &sites->path))
+    if (trace_path_to(&sites->trace, side, &sites->path))
         performed = record_on(v, sites);
     if (!--r->sides || sites->path.count == PATH_MAX)
         take_in(v, sites);

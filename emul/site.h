@@ -76,9 +76,14 @@ struct sites {
     enum cluster_flow flow;
     u32 cluster_max;           /* 1: engine=translate */
     bool paths_at_once;        /* do not wait until a cluster has proved to avoid little, to look at the path */
-    struct cluster cluster;    /* while one is made; then what was made last, */
-    u64 cluster_of;            /* for the instruction at this RIP, as the guest's register has it */
-    u32 promise;               /* the same: exits for one, as the path had it */
+    struct cluster cluster;    /* while one is made, and until the next */
+    struct cluster trace;      /* the same, of what is watched, */
+    u64 trace_of;              /* for the instruction at this RIP, as the guest's register has it, */
+    u64 trace_at;              /* and for an exit about this place (struct track_cause) */
+    const struct cluster *one; /* of the two, what is made, or was made last */
+    u32 without;               /* while one is made: exits for one without the path */
+    u32 promise;               /* the same, as the path had it */
+    u32 grown;                 /* the same: exits of `trace`, which has grown; 0: it is to be formed */
     bool watch;                /* the same: it is watched */
     struct code_source source; /* while one is made, or its walks are noted anew */
     struct recording recording;

@@ -157,7 +157,7 @@ static void note_for_report(struct translation *one, const struct cluster *clust
 /* What `made` says besides the code, of the cluster that was formed. */
 static void describe(struct vcpu *v, const struct sites *sites, const struct site_exit *exit, u64 expect_mask)
 {
-    const struct cluster *cluster = &sites->cluster;
+    const struct cluster *cluster = sites->one;
     made = (struct translation){
         .rip = site_linear_rip(v),
         .rip_offset = v->rip,
@@ -190,7 +190,7 @@ static void describe(struct vcpu *v, const struct sites *sites, const struct sit
 
 static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
-    const struct cluster *cluster = &sites->cluster;
+    const struct cluster *cluster = sites->one;
     struct translate_request request = {
         .cluster = cluster,
         .console_data = v->vm->policy.console_data,
@@ -232,12 +232,17 @@ static enum cluster_why refusal(const struct cluster *cluster)
     return cluster->at[0].carry == CARRY_PERFORM ? WHY_ALONE : WHY_CODE;
 }
 
+static void form(struct sites *sites, const struct cluster_request *request)
+{
+    sites->one = &sites->cluster;
+    cluster_form(request, &sites->cluster);
+}
+
 const struct translation *site_describe(struct vcpu *v, struct sites *sites, const struct site_exit *exit)
 {
     struct cluster_request request = site_request(v, sites, exit);
     request.max = 1;
-    sites->cluster_of = v->rip;
-    cluster_form(&request, &sites->cluster);
+    form(sites, &request);
     describe(v, sites, exit, ~0ull);
     return &made;
 }
@@ -247,19 +252,27 @@ const struct translation *site_describe(struct vcpu *v, struct sites *sites, con
 static bool make_trace(struct vcpu *v, struct sites *sites, const struct site_exit *exit, const struct path *path)
 {
     struct cluster_request request = site_request(v, sites, exit);
-    cluster_form(&request, &sites->cluster);
-    u32 without = trace_exits_in(path, &sites->cluster);
+    u32 exits = sites->grown;
+    if (!exits) {
+        form(sites, &request);
+        sites->without = trace_exits_in(path, &sites->cluster);
+    }
     request.path = path;
-    sites->promise = without;
-    for (u32 max = CLUSTER_NODES; max > 1; max /= 2) {
-        u32 exits = trace_form(&request, max, &sites->cluster);
-        if (exits <= without * trace_paths(path)) /* `without`: in the first path */
-            return false;
+    sites->one = &sites->trace;
+    sites->trace_of = v->rip;
+    sites->trace_at = exit->cause.where;
+    for (u32 max = CLUSTER_NODES; max > 1; exits = 0) {
+        if (!exits) {
+            exits = trace_form(&request, max, &sites->trace);
+            max /= 2;
+        }
+        if (exits <= sites->without * trace_paths(path)) /* `without`: in the first path */
+            break;
         sites->promise = exits / trace_paths(path);
         if (publish(v, sites, exit))
             return true;
-        sites->promise = without;
     }
+    sites->promise = sites->without;
     return false;
 }
 
@@ -269,13 +282,12 @@ bool site_make(struct vcpu *v, struct sites *sites, const struct site_exit *exit
 {
     struct cluster_request request = site_request(v, sites, exit);
     *tried = &made;
-    sites->cluster_of = v->rip;
     sites->promise = 0;
     sites->roams &= site_may_roam(exit); /* what was made before at this address may have been for other code */
     if (path && make_trace(v, sites, exit, path))
         return true;
     for (; request.max; request.max /= 2) {
-        cluster_form(&request, &sites->cluster);
+        form(sites, &request);
         if (publish(v, sites, exit))
             return true;
         if (sites->cluster.at[0].carry == CARRY_NOT)

@@ -15,12 +15,14 @@
 
 struct tracing {
     const struct cluster_request *request;
+    struct cluster_request given; /* that is it */
     struct cluster *cluster;
     u32 max;
     u32 made;    /* instructions */
     u32 pages;   /* of code that they are in */
     u32 context; /* of the next step */
     u32 exits, gap;
+    u32 walked;           /* steps of the path */
     bool in_tail;         /* of the path */
     u16 stopper;          /* the one that could not be carried */
     u32 kept, kept_pages; /* of what was made that up to the last exit of the path */
@@ -371,29 +373,62 @@ static void settle(struct cluster *cluster)
     }
 }
 
-u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *cluster)
+/* The paths that have not been walked. */
+static void walk_on(struct tracing *t, const struct cluster_request *request)
 {
-    struct tracing *t = &scratch;
-    t->request = request;
-    t->cluster = cluster;
-    t->max = max;
-    t->made = t->pages = t->exits = t->stopper = 0;
-    memset(t->table, 0xff, sizeof(t->table)); /* NOWHERE */
-    cluster->ways = cluster->exiting = cluster->entry = 0;
-    cluster->code_size = request->code_size;
-    cluster->traced = true;
+    struct cluster *cluster = t->cluster;
     enum cluster_why why = WHY_PATH;
-    for (u32 next = 0; next < request->path->count;) {
-        why = walk(t, next, &next);
-    }
+    t->given = *request;
+    t->request = &t->given;
+    cluster->exiting = 0;
+    while (t->walked < request->path->count)
+        why = walk(t, t->walked, &t->walked);
     if (t->exits < 2)
-        return t->exits;
+        return;
     for (u32 i = 0; i < t->made; i++)
         complete_edges(t, (int)i);
     cluster->why = why;
     cluster->stopper = why == WHY_INSTRUCTION ? t->stopper : 0;
     cluster->count = t->made;
     settle(cluster);
+}
+
+u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *cluster)
+{
+    struct tracing *t = &scratch;
+    t->cluster = cluster;
+    t->max = max;
+    t->made = t->pages = t->exits = t->stopper = t->walked = 0;
+    memset(t->table, 0xff, sizeof(t->table)); /* NOWHERE */
+    cluster->count = cluster->ways = cluster->entry = 0;
+    cluster->code_size = request->code_size;
+    cluster->traced = true;
+    walk_on(t, request);
+    return t->exits;
+}
+
+bool trace_can_grow(const struct cluster_request *request, const struct cluster *cluster)
+{
+    const struct cluster_request *before = &scratch.given;
+    return cluster->count && scratch.cluster == cluster && before->path == request->path &&
+           scratch.walked <= request->path->count && before->rip == request->rip &&
+           before->code_size == request->code_size && before->user == request->user &&
+           before->ports_free == request->ports_free && before->cs_base == request->cs_base &&
+           before->cs_limit == request->cs_limit && before->cause.kind == request->cause.kind;
+}
+
+u32 trace_edges(const struct cluster *cluster)
+{
+    u32 edges = cluster->ways;
+    for (u32 i = 0; i < cluster->count; i++)
+        edges += (cluster->at[i].next != CLUSTER_OUT) + (cluster->at[i].target != CLUSTER_OUT);
+    return edges;
+}
+
+u32 trace_grow(const struct cluster_request *request, struct cluster *cluster)
+{
+    struct tracing *t = &scratch;
+    walk_on(t, request);
     return t->exits;
 }
 

@@ -36,6 +36,18 @@ struct path {
  */
 u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *cluster);
 
+/*
+ * Whether *cluster is what trace_form() made last, for such a request; to its path something may have been added since,
+ * but nothing else must have happened to it. What the exit was about is not looked at.
+ */
+bool trace_can_grow(const struct cluster_request *request, const struct cluster *cluster);
+
+/* Such a cluster grows by what has been added, if the code is still the same. Returns what trace_form() does. */
+u32 trace_grow(const struct cluster_request *request, struct cluster *cluster);
+
+/* How many ways from one instruction to another it has. */
+u32 trace_edges(const struct cluster *cluster);
+
 /* How many exits taking that path would have been in another cluster, until the path first leaves it. */
 u32 trace_exits_in(const struct path *path, const struct cluster *cluster);
 

@@ -32,7 +32,7 @@ static void note_taken(const struct translation *made)
 {
     check_places(made);
     struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
-    const struct cluster *cluster = &cluster_sites->cluster;
+    const struct cluster *cluster = cluster_sites->one;
     taken->code = made->code;
     taken->count = cluster->count;
     taken->mixed = false;

@@ -69,11 +69,11 @@ static void add_step(u64 rip, u32 port, bool begins)
 
 static const struct policy_facts facts = {.console_port = 0x3f8, .apic_base = 0xfee00900};
 
-static u32 form(u32 max)
+static struct cluster_request request_for_path(void)
 {
     const struct trap_request trap = {.apic = true, .dr = true, .port_count = 1, .ports = {{0, 0xffff}}};
     policy_build(&policy, &trap, &facts);
-    struct cluster_request request = {
+    return (struct cluster_request){
         .rip = path.step[0].rip,
         .code_size = CODE_64,
         .flow = CLUSTER_TRACES,
@@ -84,6 +84,11 @@ static u32 form(u32 max)
         .path = &path,
         .console = true,
     };
+}
+
+static u32 form(u32 max)
+{
+    struct cluster_request request = request_for_path();
     memset(&cluster, 0x5a, sizeof(cluster));
     return trace_form(&request, max, &cluster);
 }
@@ -594,13 +599,110 @@ static void test_random(void **state)
     assert_true(limits[WHY_PATH] && limits[WHY_LIMIT] && limits[WHY_PAGES]);
 }
 
+/* ---- growing ---- */
+
+/* Random code, and paths[] of it in a row, the first of which are `first` of the steps. */
+static u32 random_paths(u32 first, u32 more)
+{
+    u32 steps = 0;
+
+    path.count = 0;
+    random_code();
+    PUT(place[0], 0xec);
+    for (u32 n = 0; n < first + more; n++) {
+        random_path(1 + random_below(200));
+        steps = n + 1 == first ? path.count : steps;
+    }
+    return steps;
+}
+
+/* By the paths behind the first `steps`, it is the same as if formed from all at once. Whether there was news. */
+static bool grow_by_rest(u32 steps)
+{
+    static struct cluster grown;
+    u32 all = path.count;
+
+    path.count = steps;
+    form(CLUSTER_NODES);
+    path.count = all;
+    struct cluster_request request = request_for_path();
+    if (!cluster.count) /* nothing was made */
+        return assert_false(trace_can_grow(&request, &cluster)), false;
+    u32 edges = trace_edges(&cluster);
+    assert_true(trace_can_grow(&request, &cluster));
+    u32 exits = trace_grow(&request, &cluster);
+    check_trace(CLUSTER_NODES);
+    bool news = trace_edges(&cluster) > edges;
+    grown = cluster;
+    assert_int_equal(form(CLUSTER_NODES), exits);
+    assert_int_equal(grown.count, cluster.count);
+    assert_int_equal(grown.exiting, cluster.exiting);
+    assert_int_equal(grown.why, cluster.why);
+    for (u32 i = 0; i < cluster.count; i++)
+        assert_true(grown.at[i].rip == cluster.at[i].rip && grown.at[i].role == cluster.at[i].role);
+    return news;
+}
+
+static void test_grow(void **state)
+{
+    u32 news = 0, no_news = 0;
+
+    for (u32 i = 0; i < 2000; i++) {
+        u32 steps = random_paths(1 + random_below(2), 1 + random_below(3));
+        if (grow_by_rest(steps))
+            news++;
+        else
+            no_news++;
+    }
+    assert_true(news > 300 && no_news > 100);
+    read_code("1000: ec a8 20 74 fb ec"); /* IN AL, DX; TEST AL, 20H; JZ to IN; IN AL, DX */
+    read_path("1000/60 1001 1003 1000/60 | 1000/60 1001 1003 1000/60");
+    assert_false(grow_by_rest(4));
+    read_path("1000/60 1001 1003 1000/60 | 1000/60 1001 1003 1005/60");
+    assert_true(grow_by_rest(4));
+}
+
+/* What a request has that forming goes by. */
+static void test_grow_otherwise(void **state)
+{
+    static struct cluster other;
+    static struct path another;
+    struct cluster_request r;
+
+    read_code("1000: ec a8 20 74 fb ec");
+    read_path("1000/60 1001 1003 1000/60");
+    form(CLUSTER_NODES);
+    r = request_for_path();
+    assert_true(trace_can_grow(&r, &cluster));
+    other = cluster;
+    assert_false(trace_can_grow(&r, &other));
+#define OTHERWISE(member, value)                                                                                       \
+    do {                                                                                                               \
+        r = request_for_path();                                                                                        \
+        r.member = (value);                                                                                            \
+        assert_false(trace_can_grow(&r, &cluster));                                                                    \
+    } while (0)
+    OTHERWISE(rip, 0x1001);
+    OTHERWISE(code_size, CODE_32);
+    OTHERWISE(user, true);
+    OTHERWISE(ports_free, false);
+    OTHERWISE(cs_base, 0x10);
+    OTHERWISE(cs_limit, 0xffff);
+    OTHERWISE(cause.kind, TRACK_PAGE);
+    OTHERWISE(path, &another);
+    path.count--;
+    r = request_for_path();
+    assert_false(trace_can_grow(&r, &cluster));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),        cmocka_unit_test(test_doc),      cmocka_unit_test(test_gap),
-        cmocka_unit_test(test_instructions), cmocka_unit_test(test_pages),    cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_nothing),      cmocka_unit_test(test_paths_to), cmocka_unit_test(test_exits_in),
-        cmocka_unit_test(test_random),       cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_cases),          cmocka_unit_test(test_doc),      cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_instructions),   cmocka_unit_test(test_pages),    cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_nothing),        cmocka_unit_test(test_paths_to), cmocka_unit_test(test_exits_in),
+        cmocka_unit_test(test_random),         cmocka_unit_test(test_tail),     cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_grow_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

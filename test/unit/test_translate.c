@@ -17,13 +17,13 @@ static void play(void)
 
 static u32 last_length(void)
 {
-    return cluster_sites->cluster.count;
+    return cluster_sites->one->count;
 }
 
 static bool is_in_trace(u64 rip)
 {
-    for (u32 i = 0; i < cluster_sites->cluster.count; i++)
-        if (cluster_sites->cluster.at[i].rip == rip)
+    for (u32 i = 0; i < cluster_sites->one->count; i++)
+        if (cluster_sites->one->at[i].rip == rip)
             return true;
     return false;
 }
