@@ -44,6 +44,15 @@ void translation_note_write(struct translation *t, const u8 *page)
     t->writes[0] = page;
 }
 
+struct translation *translations_last(struct translations *t, u64 rip, u64 rip_offset)
+{
+    struct translation *place = &t->table[translations_slot(rip)], *last = NULL;
+    for (u32 i = 0; i < 2; i++)
+        if (place[i].rip_offset == rip_offset && translation_uses(&place[i]) > (last ? translation_uses(last) : 0))
+            last = &place[i];
+    return last;
+}
+
 void translations_drop(struct translations *t, struct translation *translation)
 {
     translation_settle(t, translation);

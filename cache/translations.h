@@ -169,6 +169,9 @@ static inline struct translation *translations_find(struct translations *t, u64 
     return found->rip == rip ? found : NULL;
 }
 
+/* What was there last for this site, and is no more, or is about to be replaced; NULL: nothing. */
+struct translation *translations_last(struct translations *t, u64 rip, u64 rip_offset);
+
 #define TC_EMPTY (~0ull)
 
 static inline bool translation_is_there(const struct translation *t)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From an exit to a translation: what emul/site.c and the two files that make one share. */
+/* From an exit to a translation: what emul/site.c and the files behind it share. */
 #ifndef EMUL_SITE_MAKE_H
 #define EMUL_SITE_MAKE_H
 
@@ -49,6 +49,28 @@ const struct translation *site_describe(struct vcpu *v, struct sites *sites, con
 
 /* What a cluster's formation asks about this exit. */
 struct cluster_request site_request(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/* ---- emul/site_try.c ---- */
+
+/* site_make(), and the site is marked as done, or passed over for a while. False: nothing came of it. */
+bool site_try(struct vcpu *v, struct sites *sites, const struct site_exit *exit, const struct path *path);
+
+/* What *tried was made for, or was to be, goes on without: the instruction at RIP, linear `rip`. */
+void site_in_vain(struct vcpu *v, struct sites *sites, u64 rip, const struct translation *tried, enum cluster_why why);
+
+/* ---- emul/site_record.c ---- */
+
+/*
+ * The path from here is recorded once the exit has been handled; of several exits, where one path has proved not to be
+ * all. An instruction that has been at several places stays one that may be at any.
+ */
+void site_record_begin(struct vcpu *v, struct sites *sites, const struct site_exit *exit);
+
+/* The paths that are known from this instruction, linear `rip`, lead elsewhere now. */
+void site_forget_path(struct sites *sites, u64 rip);
+
+/* *found stays as it is. */
+void site_unwatch(struct sites *sites, struct translation *found);
 
 /* ---- emul/site_source.c ---- */
 
