@@ -178,6 +178,8 @@ static bool go_on(void)
     if (cause.would && serve(&insn, &cause.exit, &outcome))
         return run_is_right(&outcome, status) && !host_guests[STEPS].v.event.valid &&
                (!outcome.side || follow(record(outcome.side)));
+    if (cluster_over)
+        return false;
     use(RUNS);
     if (step(&host_guest.v, &other) != status)
         return trouble("interpreted alone");

@@ -23,6 +23,7 @@ static struct {
     u64 uncounted;     /* runs whose avoided exits could not be compared */
     u64 bus;           /* accesses of which devices were watched */
     u64 calls, returns, computed; /* performed; `computed`: jumps and calls through a register or memory */
+    u64 over_itself;              /* instructions whose operand's walk sets flags in their own bytes */
     u64 rewritten, remapped, lost_to_ring, lost_to_table, stale, stale_tables, modes[MODE_64 + 1];
     u64 paging[PAGING_4 + 1], protection; /* `protection`: SMEP, SMAP or protection keys */
 } cluster_seen;

@@ -157,6 +157,10 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     struct vcpu *v = &host_guest.v;
     if (!walk_as_processor(v, insn, exit))
         return false;
+    cluster_over = walk_has_changed(v, insn);
+    cluster_seen.over_itself += cluster_over;
+    if (cluster_over)
+        return false;
     u64 now = host_guest.now, before[TC_KINDS];
     draw_budget(v);
     cluster_exit(v);

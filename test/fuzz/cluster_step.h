@@ -172,4 +172,14 @@ static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct si
     return known;
 }
 
+/* That walk has set flags in paging entries that are the instruction's own bytes, of those in its first page. The
+ * processor had all of them before; who fetches the instruction again finds another one. */
+static bool walk_has_changed(struct vcpu *v, const struct insn *insn)
+{
+    u8 bytes[INSN_WINDOW];
+    u32 available;
+    bool fetched = access_fetch_first(v, bytes, &available);
+    return !fetched || memcmp(bytes, insn->bytes, min_u64(available, insn->length));
+}
+
 #endif

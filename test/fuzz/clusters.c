@@ -5,6 +5,8 @@
  *   clusters [count] [seed]    until `count` clusters were made
  */
 #define _GNU_SOURCE /* register names of ucontext.h */
+#include <sys/time.h>
+
 #include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
 
@@ -36,13 +38,16 @@ static void say_trouble(u64 first_seed)
     }
 }
 
+/* Of the processor's time, by which nothing else is measured than what hangs. */
+static const struct itimerval patience = {.it_value = {.tv_sec = 20}};
+
 static bool live(u64 count, u64 first_seed)
 {
     draw_from(first_seed);
     while (cluster_seen.made < count) {
         cluster_begin();
         for (u32 i = 0; i < LIFE; i++) {
-            alarm(20);
+            setitimer(ITIMER_PROF, &patience, NULL);
             if (cluster_scenario())
                 continue;
             if (cluster_over)
@@ -73,12 +78,14 @@ static void say(u64 first_seed)
            (double)insns / (double)cluster_seen.runs, (double)lengths / (double)cluster_seen.made,
            (unsigned long long)longest);
     printf("  exits met: none %llu, in %llu, out %llu, LAPIC %llu, MMIO %llu, DR %llu; lost to the ring %llu, to the "
-           "table %llu, stale %llu; entries that changed under a line %llu\n",
+           "table %llu, stale %llu; entries that changed under a line %llu, "
+           "under their instruction %llu\n",
            (unsigned long long)cluster_seen.exits[0], (unsigned long long)cluster_seen.exits[1],
            (unsigned long long)cluster_seen.exits[2], (unsigned long long)cluster_seen.exits[3],
            (unsigned long long)cluster_seen.exits[4], (unsigned long long)cluster_seen.exits[5],
            (unsigned long long)cluster_seen.lost_to_ring, (unsigned long long)cluster_seen.lost_to_table,
-           (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables);
+           (unsigned long long)cluster_seen.stale, (unsigned long long)cluster_seen.stale_tables,
+           (unsigned long long)cluster_seen.over_itself);
     printf("  drivers %llu; traces %llu of %.1f instructions, %llu ways, at several places %llu; instructions "
            "performed to "
            "see the paths %llu, by ways out %llu\n",
