@@ -172,14 +172,19 @@ static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct si
     return known;
 }
 
-/* That walk has set flags in paging entries that are the instruction's own bytes, of those in its first page. The
- * processor had all of them before; who fetches the instruction again finds another one. */
+/*
+ * That walk has set flags in paging entries that are the instruction's own bytes, of those in its first page. The
+ * processor had all of them before; who fetches the instruction again finds another one.
+ */
 static bool walk_has_changed(struct vcpu *v, const struct insn *insn)
 {
-    u8 bytes[INSN_WINDOW];
-    u32 available;
-    bool fetched = access_fetch_first(v, bytes, &available);
-    return !fetched || memcmp(bytes, insn->bytes, min_u64(available, insn->length));
+    struct access_piece piece;
+    struct event event = v->event;
+    u64 cr2 = v->cr2, linear = cs_base() + v->rip;
+    bool there = access_translate(v, gva(linear), ACCESS_FETCH, false, &piece) && piece.class == EPT_CLASS_RAM;
+    v->event = event;
+    v->cr2 = cr2;
+    return there && memcmp(piece.ptr, insn->bytes, min_u64(insn->length, PAGE_SIZE - (linear & ~PAGE_MASK)));
 }
 
 #endif
