@@ -7,6 +7,7 @@
 void tc_init(struct tcache *tc, struct coherence *coherence)
 {
     tc->coherence = coherence;
+    tc->turn_mask = TC_REST_EACH - 1;
     for (u32 set = 0; set < TC_SETS; set++)
         for (u32 way = 0; way < TC_WAYS; way++)
             tc->entry[set][way].gpa = TC_NONE;

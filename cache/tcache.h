@@ -22,10 +22,12 @@
 
 /*
  * A guest that never hits must not pay for it. After so many misses in a row the cache rests: it is asked for each
- * TC_REST_EACH-th exit only, until it hits; and after as many as it has entries, few new ones are made.
+ * TC_REST_EACH-th exit only, until it hits (TC_REST_EACH_LONG-th, if translations rest as well: vmx/site_rest.h); and
+ * after as many as it has entries, few new ones are made.
  */
 #define TC_REST 256
-#define TC_REST_EACH 16
+#define TC_REST_EACH 16 /* powers of two */
+#define TC_REST_EACH_LONG 64
 #define TC_BARREN (TC_SETS * TC_WAYS)
 #define TC_BARREN_EACH 64
 
@@ -66,6 +68,7 @@ struct tcache {
     struct tc_counts counts;
     u32 fruitless; /* misses since the last hit */
     u32 turn;
+    u32 turn_mask; /* TC_REST_EACH - 1, TC_REST_EACH_LONG - 1 */
     /* Addresses that exited once: what exits only once is not worth an entry, nor is what has just changed. */
     struct tc_seen seen[TC_SEEN];
     struct tc_entry entry[TC_SETS][TC_WAYS];
@@ -107,7 +110,7 @@ static inline bool tc_must_check(const struct tcache *tc, struct tc_entry *entry
 /* Whether this exit is to be handled as if there were no cache. */
 static inline bool tc_rests(struct tcache *tc)
 {
-    return tc->fruitless > TC_REST && ++tc->turn % TC_REST_EACH;
+    return tc->fruitless > TC_REST && (++tc->turn & tc->turn_mask);
 }
 
 /*

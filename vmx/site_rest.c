@@ -29,6 +29,7 @@ static bool was_used(struct cpu *cpu)
 static void wake(struct cpu *cpu)
 {
     cpu->rest.now = false;
+    cpu->tcache.turn_mask = TC_REST_EACH - 1;
     vmcs_exit_to(cpu, true);
 }
 
@@ -45,6 +46,7 @@ void site_rest_turn(struct cpu *cpu)
         rest->last = rest->last ? (u32)min_u64(2 * rest->last, REST_MAX) : REST_FOR;
         rest->left = rest->last;
         rest->periods++;
+        cpu->tcache.turn_mask = TC_REST_EACH_LONG - 1;
         vmcs_exit_to(cpu, false);
     }
 }

@@ -2,7 +2,8 @@
 /*
  * A guest whose exits no translation serves shall not pay for looking one up. After REST_AFTER exits that were passed
  * over (emul/site.h, sites_skip()), with no translation used since, exits go the way of engine=decode for REST_FOR
- * exits; then REST_LOOK that are passed over say whether that is still so, and it rests twice as long, up to REST_MAX.
+ * exits, and where its cache hits nothing either, that is asked less often too; then REST_LOOK that are passed over
+ * say whether that is still so, and it rests twice as long, up to REST_MAX.
  */
 #ifndef VMX_SITE_REST_H
 #define VMX_SITE_REST_H

@@ -417,6 +417,10 @@ static void rests(void **state)
     for (u32 i = 0; i < 100 * TC_REST_EACH; i++)
         asked += !tc_rests(tc);
     assert_int_equal(asked, 100);
+    tc->turn_mask = TC_REST_EACH_LONG - 1;
+    for (u32 i = 0; i < 100 * TC_REST_EACH_LONG; i++)
+        asked += !tc_rests(tc);
+    assert_int_equal(asked, 200);
     tc->fruitless = 0;
     assert_false(tc_rests(tc));
 }
