@@ -8,6 +8,7 @@
 #include "emul/device_apic.h"
 #include "emul/interp.h"
 #include "emul/interp_io.h"
+#include "test/fuzz/cluster_ahead.h"
 #include "test/fuzz/cluster_guests.h"
 #include "vmx/exit_reasons.h"
 
@@ -178,13 +179,13 @@ static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct si
  */
 static bool walk_has_changed(struct vcpu *v, const struct insn *insn)
 {
-    struct access_piece piece;
-    struct event event = v->event;
-    u64 cr2 = v->cr2, linear = cs_base() + v->rip;
-    bool there = access_translate(v, gva(linear), ACCESS_FETCH, false, &piece) && piece.class == EPT_CLASS_RAM;
-    v->event = event;
-    v->cr2 = cr2;
-    return there && memcmp(piece.ptr, insn->bytes, min_u64(insn->length, PAGE_SIZE - (linear & ~PAGE_MASK)));
+    u64 linear = cs_base() + v->rip, in_page = PAGE_SIZE - (linear & ~PAGE_MASK);
+    struct walk_request request = {.linear = gva(linear), .access = WALK_FETCH, .user = cluster_user, .probe = true};
+    struct walk_result result;
+    flags_peeking = true;
+    bool there = __real_guest_walk(v, &v->vm->window, &request, &result) == WALK_OK && result.gpa.at < RAM_SIZE;
+    flags_peeking = false;
+    return there && memcmp(host_guest.ram + result.gpa.at, insn->bytes, min_u64(insn->length, in_page));
 }
 
 #endif
