@@ -40,6 +40,8 @@ def of_engine(raw, workload, engine):
             out.append(("ticks_per_op" + suffix, per(figure, "ticks")))
             if bare:
                 out.append(("against_bare_pct" + suffix, 100 * (per(figure, "ticks") / per(bare, "ticks") - 1)))
+            if "ticks_sd" in figure:
+                out.append(("ticks_sd" + suffix, figure["ticks_sd"]))
     some = on or off
     if some and "exits" in some:
         out.append(("exits_per_op", per(some, "exits")))
@@ -82,6 +84,7 @@ def rows(raw, workloads, engines):
         bare = raw.get((workload, "bare", "bare"))
         if bare:
             out.append((workload, "bare", "ticks_per_op", number(per(bare, "ticks"))))
+            out += [(workload, "bare", "ticks_sd", number(bare["ticks_sd"]))] if "ticks_sd" in bare else []
         for engine in engines:
             found = of_engine(raw, workload, engine) + compared(raw, workload, engine, base)
             out += [(workload, engine, metric, number(value)) for metric, value in found]
