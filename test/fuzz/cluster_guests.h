@@ -89,6 +89,7 @@ struct birth {
 static void begin_one(const struct birth *birth)
 {
     bus_begin(birth->watched);
+    bus_forget();
     struct vcpu *v = guest_init(MODE_64, false);
     struct vm *vm = v->vm;
     build_policy(&vm->policy, birth->kind, birth->dr, birth->tsc, birth->console ? CLUSTER_CONSOLE : 0);

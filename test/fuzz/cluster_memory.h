@@ -24,7 +24,7 @@
 #include "test/fuzz/cluster_machine.h"
 #include "test/fuzz/guests.h"
 
-#define BLOCK 0x1fc000ull /* all that is compared */
+#define BLOCK 0x1fc000ull /* to BLOCK_END: what is compared all the time */
 #define CODE 0x1fe000ull
 #define CODE_SIZE 0x4000u
 #define DATA 0x202000ull

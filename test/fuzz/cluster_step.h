@@ -179,7 +179,8 @@ static bool walk_as_processor(struct vcpu *v, const struct insn *insn, struct si
  */
 static bool walk_has_changed(struct vcpu *v, const struct insn *insn)
 {
-    u64 linear = cs_base() + v->rip, in_page = PAGE_SIZE - (linear & ~PAGE_MASK);
+    u64 base = vcpu_code_size(v) == CODE_64 ? 0 : v->seg[SEG_CS].base; /* far transfers leave the scenario's own */
+    u64 linear = base + v->rip, in_page = PAGE_SIZE - (linear & ~PAGE_MASK);
     struct walk_request request = {.linear = gva(linear), .access = WALK_FETCH, .user = cluster_user, .probe = true};
     struct walk_result result;
     flags_peeking = true;

@@ -41,23 +41,28 @@ static void say_trouble(u64 first_seed)
 /* Of the processor's time, by which nothing else is measured than what hangs. */
 static const struct itimerval patience = {.it_value = {.tv_sec = 20}};
 
-static bool live(u64 count, u64 first_seed)
+/* What a stray access would reach, for the end of a life. */
+static bool differs_elsewhere(void)
 {
-    draw_from(first_seed);
-    while (cluster_seen.made < count) {
-        cluster_begin();
-        for (u32 i = 0; i < LIFE; i++) {
-            setitimer(ITIMER_PROF, &patience, NULL);
-            if (cluster_scenario())
-                continue;
-            if (cluster_over)
-                break;
-            say_trouble(first_seed);
-            return false;
-        }
-        cluster_finish();
+    const struct test_guest *runs = &host_guests[RUNS], *steps = &host_guests[STEPS];
+    return memcmp(runs->ram, steps->ram, BLOCK) != 0 ||
+           memcmp(runs->ram + BLOCK_END, steps->ram + BLOCK_END, RAM_SIZE - BLOCK_END) != 0 ||
+           memcmp(runs->nothing, steps->nothing, PAGE_SIZE) != 0;
+}
+
+/* Until they are old, or over. False: cluster_trouble. */
+static bool live(void)
+{
+    cluster_begin();
+    for (u32 i = 0; i < LIFE; i++) {
+        setitimer(ITIMER_PROF, &patience, NULL);
+        if (!cluster_scenario())
+            break;
     }
-    return true;
+    if (!cluster_over && !cluster_trouble[0] && differs_elsewhere())
+        trouble("memory elsewhere");
+    cluster_finish();
+    return !cluster_trouble[0];
 }
 
 static void say(u64 first_seed)
@@ -112,8 +117,12 @@ int main(int argc, char **argv)
     u64 count = argc > 1 ? strtoull(argv[1], NULL, 0) : 100000, first_seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     cluster_code_memory();
     cluster_signals();
-    if (!live(count, first_seed))
-        return 1;
+    draw_from(first_seed);
+    while (cluster_seen.made < count)
+        if (!live()) {
+            say_trouble(first_seed);
+            return 1;
+        }
     say(first_seed);
     if (cluster_seen.uncounted * 100 > cluster_seen.runs) {
         printf("too many runs whose avoided exits could not be compared\n");
