@@ -180,10 +180,11 @@ $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(BUILD)/host/libexeunt.a -lcmocka -o $@
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $(filter %.c %.o,$^) $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
 $(BUILD)/host/test_unpack: $(BUILD)/pack-image
 $(BUILD)/host/test_exeuntctl: $(BUILD)/exeuntctl
+$(BUILD)/host/test_site_rest: $(BUILD)/host/vmx/site_rest.o # the test is the VMCS
 
 # With a trampoline for translated code, and functions around the product's (test/fuzz/cluster_*.h: __wrap_).
 CLUSTER_S := $(BUILD)/host/test/fuzz/cluster_run.S.o
