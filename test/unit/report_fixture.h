@@ -84,4 +84,47 @@ static inline void read_stored(struct reading *r, const char *name)
     J "{\"type\":\"phase_row\",\"mark\":" mark ",\"name\":\"" name "\",\"count\":" count ",\"sum\":" sum               \
       ",\"avoided\":0,\"hits\":0}\n"
 
+#define UNTIMED                                                                                                        \
+    J "{\"type\":\"summary\",\"exits\":3,\"avoided\":0,\"engine\":\"interp\",\"timing\":false}\n" J                    \
+      "{\"type\":\"exit\",\"name\":\"CPUID\",\"count\":3,\"avoided\":0,\"hits\":0}\n" J                                \
+      "{\"type\":\"time\",\"name\":\"TIMEINGUEST\",\"count\":3}\n" CACHE COUNTS
+
+/* A run of `exits` exits and so many ticks; the phase "disk" has 4 of the exits, and the ticks beyond 1000. */
+static inline void read_run(struct reading *r, const char *options, u64 exits, u64 ticks)
+{
+    struct text text = {0};
+    text_format(&text,
+                J
+                "{\"type\":\"boot\",\"options\":\"%s\"}\n" J
+                "{\"type\":\"summary\",\"exits\":%lu,\"avoided\":0,\"tsc_total\":%lu,\"tsc_guest\":%lu,"
+                "\"tsc_vmm\":300,\"timing\":true}\n" J
+                "{\"type\":\"mark\",\"number\":1,\"name\":\"disk\",\"exits\":%lu,\"tsc_vmm\":100,\"tsc_guest\":900}\n",
+                options, exits, ticks, ticks - 300, exits - 4);
+    read_text(r, text_string(&text));
+    text_free(&text);
+}
+
+/* ---- what was printed ---- */
+
+static __attribute__((unused)) const struct terminal plain = {.width = 0};
+
+static inline size_t widest_line(const char *text)
+{
+    size_t widest = 0;
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        widest = size > widest ? size : widest;
+        text += size + (text[size] == '\n');
+    }
+    return widest;
+}
+
+static inline u32 times(const char *text, const char *what)
+{
+    u32 count = 0;
+    for (; (text = strstr(text, what)) != NULL; text++)
+        count++;
+    return count;
+}
+
 #endif
