@@ -21,9 +21,9 @@
 #define BOUND (20 * MICROSECOND)
 /*
  * Beyond the bound: one exit, the way in before the time counts and the way out after it is over. Ordinary ones take no
- * longer than this; what one takes that moves a single element of a string is measured, and a quarter of it is for the
- * element in which the time runs out and a page that begins there. And how much two looks at the same count differ,
- * which is measured too.
+ * longer than this; of strings it is measured what one takes that moves an element and another one in the next page:
+ * the time may run out right before a page begins. And how much two looks at the same count differ, which is measured
+ * too.
  */
 #define ONE_EXIT 1500
 
@@ -50,6 +50,7 @@
 static bool by_nmi;
 static volatile u64 arrived;
 static u8 buffer[ROUNDS];
+static u8 *place = buffer; /* where a loop begins */
 
 /*
  * The count of every loop is in ECX. Where the exit of start_timer() made a translation the timer has run out before
@@ -85,7 +86,7 @@ static void stop_timer(void)
 #define LOOP(name, ...)                                                                                                \
     static void name(word count)                                                                                       \
     {                                                                                                                  \
-        word si = APIC_BASE, di = (word)buffer;                                                                        \
+        word si = APIC_BASE, di = (word)place;                                                                         \
         __asm__ volatile(__VA_ARGS__ : "+c"(count), "+S"(si), "+D"(di) : "d"(PORT) : "eax", "ebx", "memory", "cc");    \
     }
 
@@ -170,18 +171,21 @@ static u32 calibrate(u32 due[TRIALS])
     return differ;
 }
 
+#define PAGE 4096u
+
 /* The longest exit of the loop. */
 static u32 one_exit(const struct loop *loop)
 {
     u32 shortest = ~0u;
+    place = buffer + PAGE - 1 - ((word)buffer & (PAGE - 1));
     for (u32 look = 0; loop->kind == STRING && look < 8; look++) {
         u64 begin = rdtsc();
-        loop->run(1);
+        loop->run(2);
         u32 ticks = (u32)(rdtsc() - begin);
         shortest = ticks < shortest ? ticks : shortest;
     }
-    u32 string = shortest / 4 * 5;
-    return loop->kind == STRING && string > ONE_EXIT ? string : ONE_EXIT;
+    place = buffer;
+    return loop->kind == STRING && shortest > ONE_EXIT ? shortest : ONE_EXIT;
 }
 
 /* How long the interrupt of a trial waited; ~0: it never came. *early: it came before it was due. */
