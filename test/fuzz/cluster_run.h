@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/ucontext.h>
 #include <unistd.h>
 
@@ -164,12 +165,30 @@ static bool cluster_privileged(greg_t *regs)
     return done;
 }
 
+/*
+ * How long one instruction of STEPS, or one run, may take, of the processor's time: what takes longer hangs. A whole
+ * scenario may: where a virtual machine's host slows down who locks the bus, each XCHG over a line's end takes
+ * milliseconds.
+ */
+static u64 cluster_last_seen;
+
+static bool cluster_goes_on(void)
+{
+    static const struct itimerval patience = {.it_value = {.tv_sec = 20}};
+    u64 before = cluster_last_seen;
+    cluster_last_seen = cluster_seen.steps + cluster_seen.runs;
+    setitimer(ITIMER_PROF, &patience, NULL);
+    return cluster_last_seen != before;
+}
+
 __attribute__((no_sanitize("address", "undefined"))) static void cluster_signal(int number, siginfo_t *info,
                                                                                 void *context)
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     bool here = (u64)regs[REG_RIP] - (u64)cluster_code < TC_CODE;
     if ((number == SIGSEGV && bus_fault(regs, (u64)info->si_addr)) || (number == SIGTRAP && bus_stepped(regs)))
+        return;
+    if (number == SIGPROF && cluster_goes_on())
         return;
     if (cluster_running && here && number == SIGSEGV && cluster_privileged(regs))
         return;

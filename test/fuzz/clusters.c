@@ -5,8 +5,6 @@
  *   clusters [count] [seed]    until `count` clusters were made
  */
 #define _GNU_SOURCE /* register names of ucontext.h */
-#include <sys/time.h>
-
 #include "test/fuzz/chance.h"
 #include "test/fuzz/cluster_scenario.h"
 
@@ -38,9 +36,6 @@ static void say_trouble(u64 first_seed)
     }
 }
 
-/* Of the processor's time, by which nothing else is measured than what hangs. */
-static const struct itimerval patience = {.it_value = {.tv_sec = 20}};
-
 /* What a stray access would reach, for the end of a life. */
 static bool differs_elsewhere(void)
 {
@@ -55,7 +50,7 @@ static bool live(void)
 {
     cluster_begin();
     for (u32 i = 0; i < LIFE; i++) {
-        setitimer(ITIMER_PROF, &patience, NULL);
+        cluster_goes_on();
         if (!cluster_scenario())
             break;
     }
