@@ -180,7 +180,7 @@ $(BUILD)/host/libexeunt.a: $(HOST_OBJS)
 $(BUILD)/host/test_%: test/unit/test_%.c $(BUILD)/host/libexeunt.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $(filter %.c %.o,$^) $(BUILD)/host/libexeunt.a -lcmocka -o $@
+	$(Q)$(CC) $(HOST_FLAGS) -MMD -MP $< $(filter %.o,$^) $(BUILD)/host/libexeunt.a -lcmocka -o $@
 
 $(BUILD)/host/test_unpack: $(BUILD)/pack-image
 $(BUILD)/host/test_exeuntctl: $(BUILD)/exeuntctl
