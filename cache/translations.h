@@ -105,6 +105,7 @@ struct translation {
     u8 pages;
     bool traced;  /* formed from a path: emul/trace.h */
     bool watched; /* its owner waits for the guest to leave its path */
+    bool doubted; /* whether all of its code can be fetched is to be seen again, by the long way */
     bool roams;   /* the instruction is at one register or port now, and at another one then */
     bool several; /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
     bool by_path; /* so is what comes in its place */

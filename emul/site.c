@@ -30,13 +30,30 @@ static enum code_state state_of(struct vcpu *v, struct translations *t, struct t
     return !compare || translation_compare(t, found) ? CODE_SAME : CODE_CHANGED;
 }
 
+static bool is_far(const struct translation *one)
+{
+    return translation_is_there(one) && (one->pages > 1 || one->traced);
+}
+
+static void doubt(struct sites *sites, struct translation *one, bool doubted)
+{
+    one->doubted = doubted;
+    if (sites->choose_check)
+        sites->choose_check(one, one->pages, false);
+}
+
+void sites_doubt_far(struct sites *sites)
+{
+    for (u32 i = 0; i < TRANSLATIONS; i++)
+        if (is_far(&sites->tc.table[i]))
+            doubt(sites, &sites->tc.table[i], true);
+}
+
 void sites_forget_far(struct sites *sites)
 {
-    for (u32 i = 0; i < TRANSLATIONS; i++) {
-        struct translation *one = &sites->tc.table[i];
-        if (translation_is_there(one) && (one->pages > 1 || one->traced))
-            translations_drop(&sites->tc, one);
-    }
+    for (u32 i = 0; i < TRANSLATIONS; i++)
+        if (is_far(&sites->tc.table[i]))
+            translations_drop(&sites->tc, &sites->tc.table[i]);
 }
 
 /* Where code changes all the time, another translation soon would be no better. */
@@ -168,6 +185,8 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
         translations_drop(&sites->tc, found);
         return NULL;
     }
+    if (found->doubted) /* find() has walked to it */
+        doubt(sites, found, false);
     if (found->uses_rsp)
         access_need(v, PART_RSP);
     translation_forget_writes(found);

@@ -111,8 +111,12 @@ static inline bool sites_skip(struct sites *sites, u64 rip)
 
 /*
  * What rules fetching has changed (CR0, CR4, EFER): an exit proves that its own instruction can be fetched, but not
- * those in other pages, and vmx/entry.S compares only where pages are; with CET, calls are not for clusters.
- * Translations over several pages, and traces, are dropped.
+ * those in other pages, and vmx/entry.S compares only where pages are. Translations over several pages, and traces,
+ * take the long way to their next use, where site_find() walks to all their pages by the new rules.
+ */
+void sites_doubt_far(struct sites *sites);
+
+/* The same where what they were made for is no more: the mode, or calls that are for clusters (CET). They are dropped.
  */
 void sites_forget_far(struct sites *sites);
 

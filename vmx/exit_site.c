@@ -100,7 +100,7 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
     }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
-    else if (made->walk_index == TC_NO_WALK || made->watched)
+    else if (made->walk_index == TC_NO_WALK || made->watched || made->doubted)
         made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
     else
         made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;

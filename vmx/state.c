@@ -139,13 +139,20 @@ void state_fetch(struct vcpu *v, u32 parts)
         fetch_rare(v, parts & -parts);
 }
 
-/* What entry.S has seen to be so it must see again. `rules`: of what is fetched from where, some have changed. */
-static void code_world_changed(struct cpu *cpu, u64 rules)
+/*
+ * What entry.S has seen to be so it must see again. `rules`: of what is fetched from where, some have changed; `world`:
+ * of what code means, so that none that was translated has a meaning any more.
+ */
+static void code_world_changed(struct cpu *cpu, u64 rules, u64 world)
 {
     spaces_forget(&cpu->spaces);
     answers_end(cpu);
-    if (cpu->sites && rules && !test_switch(TEST_NO_RULES))
+    if (!cpu->sites || test_switch(TEST_NO_RULES))
+        return;
+    if (world)
         sites_forget_far(cpu->sites);
+    else if (rules)
+        sites_doubt_far(cpu->sites);
 }
 
 void state_set_cr0(struct cpu *cpu, u64 value)
@@ -153,7 +160,7 @@ void state_set_cr0(struct cpu *cpu, u64 value)
     u64 changed = cpu->vcpu.cr0 ^ value;
     cpu->vcpu.cr0 = value;
     cpu->cr0_owned = value & cpu->cr0_mask;
-    code_world_changed(cpu, changed & CR0_PAGING);
+    code_world_changed(cpu, changed & CR0_WP, changed & (CR0_PE | CR0_PG));
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, paging_off_real_cr0(cpu, value | CR0_NE));
 }
@@ -163,7 +170,7 @@ void state_set_cr4(struct cpu *cpu, u64 value)
     u64 changed = cpu->vcpu.cr4 ^ value;
     cpu->vcpu.cr4 = value;
     cpu->cr4_owned = value & cpu->cr4_mask;
-    code_world_changed(cpu, changed & CR4_PAGING);
+    code_world_changed(cpu, changed & CR4_PAGING, changed & CR4_CET);
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, paging_off_real_cr4(cpu, value | CR4_VMXE));
 }
@@ -172,7 +179,7 @@ void state_set_efer(struct cpu *cpu, u64 value)
 {
     u64 changed = cpu->vcpu.efer ^ value;
     cpu->vcpu.efer = value;
-    code_world_changed(cpu, changed & (EFER_NXE | EFER_LMA));
+    code_world_changed(cpu, changed & EFER_NXE, changed & EFER_LMA);
     vmwrite(VMCS_GUEST_EFER, value);
     u32 entry = cpu->controls.vm_entry & ~(u32)VM_ENTRY_IA32E_GUEST;
     if (value & EFER_LMA)
