@@ -305,6 +305,7 @@ static void inherit(struct translations *t, struct translation *place, const str
     place->time = before.time;
     place->remade = before.remade;
     place->rate = before.rate;
+    place->trace_rate = before.trace_rate;
 }
 
 struct translation *translations_publish(struct translations *t, const struct translation *made,

@@ -103,17 +103,18 @@ struct translation {
     u8 why, stopper;
     u8 code_size; /* enum code_size */
     u8 pages;
-    bool traced;  /* formed from a path: emul/trace.h */
-    bool watched; /* its owner waits for the guest to leave its path */
-    bool doubted; /* whether all of its code can be fetched is to be seen again, by the long way */
-    bool roams;   /* the instruction is at one register or port now, and at another one then */
-    bool several; /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
-    bool by_path; /* so is what comes in its place */
-    u8 remade;    /* how often, because it did not keep its promise */
-    u32 rate;     /* of the one that it was made instead of: exits avoided by 16 uses */
-    u16 promise;  /* exits for one, with it, as far as its maker saw; 0: not said */
-    u16 length;   /* of the instruction that exits */
-    u16 behind;   /* bytes of `source` before it */
+    bool traced;    /* formed from a path: emul/trace.h */
+    bool watched;   /* its owner waits for the guest to leave its path */
+    bool doubted;   /* whether all of its code can be fetched is to be seen again, by the long way */
+    bool roams;     /* the instruction is at one register or port now, and at another one then */
+    bool several;   /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
+    bool by_path;   /* so is what comes in its place */
+    u8 remade;      /* how often, because it did not keep its promise */
+    u16 rate;       /* exits avoided by 16 uses, of the last one for the same site that was no trace */
+    u16 trace_rate; /* the same of the last trace before it */
+    u16 promise;    /* exits for one, with it, as far as its maker saw; 0: not said */
+    u16 length;     /* of the instruction that exits */
+    u16 behind;     /* bytes of `source` before it */
     u16 runs, source_length;
     u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u64 inherited;                    /* hits of those that were there for the same site before */

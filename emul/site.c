@@ -69,8 +69,9 @@ static void forget(struct vcpu *v, struct sites *sites, struct translation *foun
 /* False: it was made anew, and avoids hardly more than before; to make it again would not pay. */
 static bool may_grow(struct translation *t, u32 rate)
 {
-    u32 before = t->rate;
-    t->rate = rate;
+    u16 *last = t->traced ? &t->trace_rate : &t->rate;
+    u32 before = *last;
+    *last = (u16)rate;
     if (!t->traced || rate > before + before / 4)
         return true;
     t->remade = REMADE_MAX;
@@ -90,7 +91,7 @@ static u64 uses_to_check(const struct translation *t)
 /* It avoids no more than the cluster did that was there before it, and was shorter. */
 static bool is_no_better(const struct translation *t, u32 rate)
 {
-    return t->traced && rate <= t->rate + 1;
+    return t->traced && rate <= t->rate + 1u;
 }
 
 /*
@@ -107,12 +108,12 @@ static bool is_kept(struct sites *sites, struct translation *t)
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
     t->checked_hits = t->hits;
     t->checked_spared = t->spared;
-    u32 rate = (u32)(16 * avoided / uses);
+    u32 rate = (u32)min_u64(16 * avoided / uses, 0xffff);
     if (is_no_better(t, rate)) {
         t->by_path = false;
         return false;
     }
-    bool kept = t->promise > 1 && avoided * 2 >= uses * (t->promise - 1u);
+    bool kept = (t->traced || t->promise > 1) && avoided * 2 >= uses * (t->promise > 1 ? t->promise - 1u : 1);
     if (!t->promise)
         kept = avoided >= GOOD_ENOUGH * uses;
     t->by_path |= !kept;
