@@ -18,7 +18,7 @@ bool record_needs_care(const struct vcpu *v)
 }
 
 /* So many instructions in a row that were seen before: the guest goes round, or is back on a path that is known. */
-#define PATH_QUIET 48
+#define PATH_QUIET 16
 
 /* Instructions that were seen, roughly, on this path and those that stand before it. */
 static struct seen {
@@ -34,16 +34,43 @@ static void note_seen(u64 rip)
     seen.bits[bit / 64] |= mask;
 }
 
+/* Pages of code on this path. */
+struct pages_seen {
+    u64 last;
+    u32 count;
+    u64 page[CLUSTER_TRACE_PAGES];
+};
+
+/* False: it is one more than a trace can have. */
+static bool note_page(struct pages_seen *pages, u64 page)
+{
+    pages->last = page;
+    for (u32 i = 0; i < pages->count; i++)
+        if (pages->page[i] == page)
+            return true;
+    if (pages->count == CLUSTER_TRACE_PAGES)
+        return false;
+    pages->page[pages->count++] = page;
+    return true;
+}
+
+/* Whether a trace can go on to RIP. */
+static bool is_near(struct pages_seen *pages, u64 rip)
+{
+    return !((pages->last ^ rip) & PAGE_MASK) || note_page(pages, rip & PAGE_MASK);
+}
+
 static void add(struct path *path, u64 rip, u64 port)
 {
     path->step[path->count++] = (struct path_step){.rip = rip, .port = (u16)port};
 }
 
-/* The last `gap` steps did not exit. */
+/* The last `gap` steps did not exit. What leads back to where the guest has been, and maybe exited, is no tail. */
 static void mark_tail(struct path *path, u32 gap)
 {
-    if (gap)
-        path->step[path->count - gap].tail = true;
+    u32 tail = seen.quiet && seen.quiet < gap ? seen.quiet : gap;
+    if (tail)
+        path->step[path->count - tail].tail = true;
 }
 
 /* Instructions that were assessed, by address: what was fetched is compared. */
@@ -128,6 +155,7 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
 {
     u32 performed = 0, most = v->rflags & RFLAGS_IF ? PATH_WITH_INTERRUPTS : PATH_WITHOUT_INTERRUPTS;
     u32 gap = 0;
+    struct pages_seen pages = {.last = ~0ull};
     if (path->count <= 1 || !is_known_for(request))
         begin_paths(request);
     seen.quiet = 0;
@@ -136,7 +164,7 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
     while (path->count < PATH_MAX && performed < most && gap <= TRACE_GAP && seen.quiet < PATH_QUIET &&
            !record_needs_care(v)) {
         note_seen(v->rip);
-        if (!record_one(v, request, path, avoided, &performed, &gap))
+        if (!is_near(&pages, v->rip) || !record_one(v, request, path, avoided, &performed, &gap))
             break;
     }
     mark_tail(path, gap);

@@ -128,20 +128,22 @@ static void set_edge(struct tracing *t, s16 *edge, int to)
         t->lead[t->leading++] = edge;
 }
 
-static void add_way(struct tracing *t, struct cluster_insn *from, u64 rip, int to)
+/* False: there is no room for it. */
+static bool add_way(struct tracing *t, struct cluster_insn *from, u64 rip, int to)
 {
     struct cluster *cluster = t->cluster;
     u16 *link = &from->way;
     for (; *link != CLUSTER_NO_WAY; link = &cluster->way[*link].other)
         if (cluster->way[*link].rip == rip) {
             set_edge(t, &cluster->way[*link].to, to);
-            return;
+            return true;
         }
     if (cluster->ways == CLUSTER_WAYS)
-        return;
+        return false;
     cluster->way[cluster->ways] = (struct cluster_way){rip, CLUSTER_OUT, CLUSTER_NO_WAY};
     set_edge(t, &cluster->way[cluster->ways].to, to);
     *link = (u16)cluster->ways++;
+    return true;
 }
 
 /* Whether the instruction can be come back to. */
@@ -150,19 +152,22 @@ static bool may_return_to(const struct tracing *t, int to)
     return to > 0 || !assess_comes_once(t->request, insn_at(t, 0));
 }
 
-/* One was seen to follow the other. */
-static void link_to(struct tracing *t, int from, int to)
+/* One was seen to follow the other. False: the cluster cannot have it so. */
+static bool link_to(struct tracing *t, int from, int to)
 {
     struct cluster_insn *at = insn_at(t, from);
     u64 rip = t->rip_of[to];
     if (!may_return_to(t, to))
-        return;
+        return false;
     if (computes(at))
-        add_way(t, at, rip, to);
-    else if ((at->insn.op == OP_CALL || at->carry == CARRY_JUMP) && rip == assess_target(at))
+        return add_way(t, at, rip, to);
+    if ((at->insn.op == OP_CALL || at->carry == CARRY_JUMP) && rip == assess_target(at))
         set_edge(t, &at->target, to);
     else if (rip == rip_behind(t, at))
         set_edge(t, &at->next, to);
+    else
+        return false;
+    return true;
 }
 
 static bool is_here(const struct tracing *t, int index, u64 rip)
@@ -276,8 +281,8 @@ static enum cluster_why take_step(struct tracing *t, const struct path_step *ste
         enum cluster_why why = find_or_make(t, step, index);
         if (why != WHY_END)
             return why;
-        if (before != NOWHERE)
-            link_to(t, before, *index);
+        if (before != NOWHERE && link_to(t, before, *index) && *index < (int)t->kept)
+            keep(t); /* back at what leads to an exit */
     }
     count_exit(t, *index);
     t->context = context_behind(t, *index);

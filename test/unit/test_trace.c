@@ -315,6 +315,25 @@ static void test_tail(void **state)
     }
 }
 
+/* What leads back to where an exit follows is made, though none follows on its own path. */
+static void test_back(void **state)
+{
+    static const char *const paths[] = {
+        "1000/60 1001 1003 1005 1006 1007/80 | 1000/60 1001 1003 1009 100a",
+        "1000/60 1001 1003 1005 1006 1007/80 | 1000/60 1001 1003 1009 100a 1006",
+    };
+    read_code("1000: ec a8 01 74 04 90 90 e6 80 90 eb fa"); /* IN; TEST; JZ to the third NOP; NOP; NOP; OUT; NOP; JMP */
+    read_path(paths[0]);
+    assert_int_equal(form(CLUSTER_NODES), 3);
+    assert_int_equal(cluster.count, 6);
+    assert_int_equal(cluster.at[2].target, CLUSTER_OUT);
+    read_path(paths[1]);
+    assert_int_equal(form(CLUSTER_NODES), 3);
+    assert_int_equal(cluster.count, 8);
+    assert_int_equal(cluster.at[2].target, 6);
+    assert_int_equal(cluster.at[7].target, 4);
+}
+
 /* ---- what holds of every trace ---- */
 
 static bool is_edge(u32 from, u32 to)
@@ -698,11 +717,13 @@ static void test_grow_otherwise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),          cmocka_unit_test(test_doc),      cmocka_unit_test(test_gap),
-        cmocka_unit_test(test_instructions),   cmocka_unit_test(test_pages),    cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_nothing),        cmocka_unit_test(test_paths_to), cmocka_unit_test(test_exits_in),
-        cmocka_unit_test(test_random),         cmocka_unit_test(test_tail),     cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_grow_otherwise),
+        cmocka_unit_test(test_cases),    cmocka_unit_test(test_doc),
+        cmocka_unit_test(test_gap),      cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_pages),    cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_paths_to),
+        cmocka_unit_test(test_exits_in), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_tail),     cmocka_unit_test(test_back),
+        cmocka_unit_test(test_grow),     cmocka_unit_test(test_grow_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,7 +315,27 @@ static void code_that_changed(void **state)
     assert_int_equal(host_guests[RUNS].v.gpr[RAX] & 0xff, 0x33);
 }
 
-/* Other rules for fetching: what goes beyond the page of the exit, or calls, is dropped, and nothing else. */
+/* Other rules for fetching: what goes beyond the page of the exit is walked to before it runs again, and stays. */
+static void rules_that_are_doubted(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE + PAGE_SIZE - (HERE & ~PAGE_MASK) - 2, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    const struct translation *made = translations_find(&cluster_sites->tc, cluster_made.rip);
+    assert_int_equal(made->pages, 2);
+    sites_doubt_far(cluster_sites);
+    assert_true(made->doubted);
+    assert_int_equal(turn_once(), 1);
+    assert_ptr_equal(translations_find(&cluster_sites->tc, cluster_made.rip), made);
+    assert_false(made->doubted);
+    begin(MODE_64, false);
+    PUT(HERE, 0xe6, 0x80, 0xe6, 0x80);
+    play();
+    sites_doubt_far(cluster_sites);
+    assert_false(translations_find(&cluster_sites->tc, HERE)->doubted);
+}
+
+/* Where what code means has changed, what goes beyond the page of the exit, or calls, is dropped, and nothing else. */
 static void rules_that_changed(void **state)
 {
     begin(MODE_64, false);
@@ -408,6 +428,46 @@ static void another_place(void **state)
         turn_once();
     assert_true(made_at(HERE + 0x100)->several);
     assert_true(is_in_trace(HERE + 9) && is_in_trace(HERE + 18));
+}
+
+/* What the guest takes aside leads back to where it has been, and from there it is long until the next exit. */
+static void back_far_from_exits(void **state)
+{
+    static const u8 loop[] = {0xe8, 0xfb, 0, 0, 0, 0x85, 0xc9, 0x75, 0x2e}; /* CALL; TEST ECX, ECX; JNZ to INC */
+    static const u8 end[] = {0xff, 0xcb, 0x75, 0xcb, 0xeb, 0x04, 0xff, 0xc6, 0xeb, 0xce};
+    u8 code[sizeof(loop) + 40 + sizeof(end)]; /* 40 NOPs; DEC EBX; JNZ to CALL; JMP to the end; INC ESI; JMP to NOP */
+    begin_traces();
+    memset(code, 0x90, sizeof(code));
+    memcpy(code, loop, sizeof(loop));
+    memcpy(code + sizeof(loop) + 40, end, sizeof(end));
+    put(HERE, code, sizeof(code));
+    store_code(HERE + 0x100, (const u8[]){0xec, 0xc3}, 2); /* IN AL, DX; RET */
+    initial.gpr[RDX] = 0x60;
+    initial.gpr[RBX] = 4;
+    turn_once();
+    assert_true(made_at(HERE + 0x100)->watched && !is_in_trace(HERE + 55));
+    initial.gpr[RCX] = 1;
+    for (u32 i = 0; i < 4; i++)
+        turn_once();
+    assert_true(is_in_trace(HERE + 55) && is_in_trace(HERE + 57));
+}
+
+/* Less than the path promised, each time that it is made, and more than the cluster before it: the trace stays. */
+static void trace_made_again(void **state)
+{
+    static const u8 once[] = {0xe6, 0x81, 0xc3}, often[] = {0xe6, 0x82, 0xe6, 0x82, 0xe6, 0x82, 0xe6, 0x82, 0xc3};
+    begin_traces();
+    cluster_sites->paths_at_once = false;
+    PUT(HERE, 0xe6, 0x80, 0xe8, 0xf9, 0, 0, 0, 0x85, 0xc9, 0x74, 0x05, 0xe8, 0x10, 1, 0, 0);
+    store_code(HERE + 0x100, once, sizeof(once)); /* OUT 80; CALL; TEST ECX, ECX; JZ; CALL */
+    store_code(HERE + 0x120, often, sizeof(often));
+    const struct translation *now = NULL;
+    for (u32 i = 0; i < 2 * CLUSTER_CHECK + 4 * TRACE_CHECK; i++) {
+        now = translations_find(&cluster_sites->tc, HERE);
+        initial.gpr[RCX] = !now || !now->traced;
+        turn_once();
+    }
+    assert_true(now && now->traced && now->remade == REMADE_MAX && now->promise > 3);
 }
 
 /* The guest never goes the path's way to its end again: the cluster that was there before, and is shorter, comes back.
@@ -541,11 +601,14 @@ int main(void)
         cmocka_unit_test(jump_beyond_the_limit),
         cmocka_unit_test(states_that_refuse),
         cmocka_unit_test(code_that_changed),
+        cmocka_unit_test(rules_that_are_doubted),
         cmocka_unit_test(rules_that_changed),
         cmocka_unit_test(budgets),
         cmocka_unit_test(code_up_to_device),
         cmocka_unit_test(left_aside),
         cmocka_unit_test(another_place),
+        cmocka_unit_test(back_far_from_exits),
+        cmocka_unit_test(trace_made_again),
         cmocka_unit_test(trace_in_vain),
         cmocka_unit_test(stacks_without_lines),
         cmocka_unit_test(returns_elsewhere),
