@@ -34,30 +34,11 @@ static void note_seen(u64 rip)
     seen.bits[bit / 64] |= mask;
 }
 
-/* Pages of code on this path. */
-struct pages_seen {
-    u64 last;
-    u32 count;
-    u64 page[CLUSTER_TRACE_PAGES];
-};
-
-/* False: it is one more than a trace can have. */
-static bool note_page(struct pages_seen *pages, u64 page)
+/* Whether a trace can go on to RIP. Mostly that is in the page of the step before, which is noted. */
+static bool is_near(const struct path *path, struct trace_pages *pages, u64 rip)
 {
-    pages->last = page;
-    for (u32 i = 0; i < pages->count; i++)
-        if (pages->page[i] == page)
-            return true;
-    if (pages->count == CLUSTER_TRACE_PAGES)
-        return false;
-    pages->page[pages->count++] = page;
-    return true;
-}
-
-/* Whether a trace can go on to RIP. */
-static bool is_near(struct pages_seen *pages, u64 rip)
-{
-    return !((pages->last ^ rip) & PAGE_MASK) || note_page(pages, rip & PAGE_MASK);
+    bool same = pages->count && !((path->step[path->count - 1].rip ^ rip) & PAGE_MASK);
+    return same || trace_note_page(pages, rip & PAGE_MASK);
 }
 
 static void add(struct path *path, u64 rip, u64 port)
@@ -155,7 +136,7 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
 {
     u32 performed = 0, most = v->rflags & RFLAGS_IF ? PATH_WITH_INTERRUPTS : PATH_WITHOUT_INTERRUPTS;
     u32 gap = 0;
-    struct pages_seen pages = {.last = ~0ull};
+    struct trace_pages pages = {.count = 0};
     if (path->count <= 1 || !is_known_for(request))
         begin_paths(request);
     seen.quiet = 0;
@@ -164,7 +145,7 @@ u32 record_path(struct vcpu *v, const struct cluster_request *request, struct pa
     while (path->count < PATH_MAX && performed < most && gap <= TRACE_GAP && seen.quiet < PATH_QUIET &&
            !record_needs_care(v)) {
         note_seen(v->rip);
-        if (!is_near(&pages, v->rip) || !record_one(v, request, path, avoided, &performed, &gap))
+        if (!is_near(path, &pages, v->rip) || !record_one(v, request, path, avoided, &performed, &gap))
             break;
     }
     mark_tail(path, gap);

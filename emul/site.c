@@ -95,9 +95,19 @@ static bool is_no_better(const struct translation *t, u32 rate)
 }
 
 /*
- * Whether it avoids about as many exits as were seen on its path; one that was made without looking at a path, as many
- * as make a path not worth it. Or it is as good as it can be. Where it is not kept, by_path says how the next is made.
+ * Whether it avoids about as many exits as were seen on its path: half of them, at least one for two uses. One that was
+ * made without looking at a path: as many as make a path not worth it.
  */
+static bool is_enough(const struct translation *t, u64 uses, u64 avoided)
+{
+    if (!t->promise)
+        return avoided >= GOOD_ENOUGH * uses;
+    if (t->promise == 1)
+        return t->traced && avoided * 2 >= uses;
+    return avoided * 2 >= uses * (t->promise - 1u);
+}
+
+/* Whether it avoids enough, or is as good as it can be. Where it is not kept, by_path says how the next is made. */
 static bool is_kept(struct sites *sites, struct translation *t)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
@@ -113,9 +123,7 @@ static bool is_kept(struct sites *sites, struct translation *t)
         t->by_path = false;
         return false;
     }
-    bool kept = (t->traced || t->promise > 1) && avoided * 2 >= uses * (t->promise > 1 ? t->promise - 1u : 1);
-    if (!t->promise)
-        kept = avoided >= GOOD_ENOUGH * uses;
+    bool kept = is_enough(t, uses, avoided);
     t->by_path |= !kept;
     return kept || !may_grow(t, rate);
 }

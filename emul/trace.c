@@ -19,7 +19,6 @@ struct tracing {
     struct cluster *cluster;
     u32 max;
     u32 made;    /* instructions */
-    u32 pages;   /* of code that they are in */
     u32 context; /* of the next step */
     u32 exits, gap;
     u32 walked;           /* steps of the path */
@@ -28,7 +27,7 @@ struct tracing {
     u32 kept, kept_pages; /* of what was made that up to the last exit of the path */
     u32 leading;
     s16 *lead[TRACE_GAP + 2]; /* edges to what is not kept yet */
-    u64 page[CLUSTER_TRACE_PAGES];
+    struct trace_pages pages; /* of code that the instructions are in */
     /* Of each instruction, close together. */
     u64 rip_of[CLUSTER_NODES];
     u16 context_of[CLUSTER_NODES];
@@ -55,14 +54,14 @@ static s16 *place_of(struct tracing *t, u64 rip, u32 context)
     }
 }
 
-static bool note_page(struct tracing *t, u64 page)
+bool trace_note_page(struct trace_pages *pages, u64 page)
 {
-    for (u32 i = 0; i < t->pages; i++)
-        if (t->page[i] == page)
+    for (u32 i = 0; i < pages->count; i++)
+        if (pages->page[i] == page)
             return true;
-    if (t->pages == CLUSTER_TRACE_PAGES)
+    if (pages->count == CLUSTER_TRACE_PAGES)
         return false;
-    t->page[t->pages++] = page;
+    pages->page[pages->count++] = page;
     return true;
 }
 
@@ -70,7 +69,7 @@ static bool note_pages(struct tracing *t, const struct cluster_insn *at)
 {
     u64 first = assess_linear(t->request, at->rip) & PAGE_MASK;
     u64 last = assess_linear(t->request, at->rip + at->insn.length - 1) & PAGE_MASK;
-    return note_page(t, first) && (last == first || note_page(t, last));
+    return trace_note_page(&t->pages, first) && (last == first || trace_note_page(&t->pages, last));
 }
 
 /* A new one for this step, which goes to `place`. WHY_END: it is t->made - 1 now. */
@@ -247,7 +246,7 @@ static u32 context_behind(const struct tracing *t, int index)
 static void keep(struct tracing *t)
 {
     t->kept = t->made;
-    t->kept_pages = t->pages;
+    t->kept_pages = t->pages.count;
     t->leading = 0;
 }
 
@@ -267,7 +266,7 @@ static void cut(struct tracing *t)
 {
     while (t->made > t->kept)
         *t->place[--t->made] = NOWHERE;
-    t->pages = t->kept_pages;
+    t->pages.count = t->kept_pages;
     for (u32 i = 0; i < t->leading; i++)
         if (*t->lead[i] >= (int)t->made)
             *t->lead[i] = CLUSTER_OUT;
@@ -403,7 +402,7 @@ u32 trace_form(const struct cluster_request *request, u32 max, struct cluster *c
     struct tracing *t = &scratch;
     t->cluster = cluster;
     t->max = max;
-    t->made = t->pages = t->exits = t->stopper = t->walked = 0;
+    t->made = t->pages.count = t->exits = t->stopper = t->walked = 0;
     memset(t->table, 0xff, sizeof(t->table)); /* NOWHERE */
     cluster->count = cluster->ways = cluster->entry = 0;
     cluster->code_size = request->code_size;

@@ -30,6 +30,15 @@ struct path {
     struct path_step step[PATH_MAX];
 };
 
+/* Pages of code that a trace is in, or would be. */
+struct trace_pages {
+    u32 count;
+    u64 page[CLUSTER_TRACE_PAGES];
+};
+
+/* False: `page` is one more than a trace can be in. */
+bool trace_note_page(struct trace_pages *pages, u64 page);
+
 /*
  * Fills *cluster from request->path, with up to `max` instructions. Returns how many exits taking that path would have
  * been in it, 1 being the one that it begins with: then there is nothing to be gained.
