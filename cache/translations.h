@@ -17,7 +17,7 @@
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
-#define TC_CODE (448u << 10)
+#define TC_CODE (440u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
 #define TC_PAGES 8 /* of guest code, for one translation */
@@ -116,6 +116,7 @@ struct translation {
     u16 length;     /* of the instruction that exits */
     u16 behind;     /* bytes of `source` before it */
     u16 runs, source_length;
+    u32 checked_at;                   /* when it was last held against its promise, or made: in units of its owner */
     u64 exits;                        /* which of the first 64 instructions in `source` exit: a bit for each */
     u64 inherited;                    /* hits of those that were there for the same site before */
     u64 checked_hits, checked_spared; /* when it was last held against its promise */

@@ -10,6 +10,7 @@
 #include "cache/tracker.h"
 #include "emul/insn.h"
 #include "emul/policy.h"
+#include "emul/slices.h"
 
 #define CLUSTER_MAX 64       /* instructions looked at: the upper limit of cluster-max= */
 #define CLUSTER_NODES 192    /* the upper limit of those in a cluster: of a trace */
@@ -128,6 +129,7 @@ struct cluster_request {
     /* The instruction at `rip`, decoded for code_size. False: it cannot be read or decoded. */
     bool (*fetch)(void *context, u64 rip, struct insn *insn);
     void *context;
+    struct slices *slices;   /* emul/trace.h: where to pause; NULL: nowhere */
     u32 cs_limit;            /* outside 64-bit code: where jumps may lead; 0: anywhere */
     const struct path *path; /* emul/trace.h; NULL: calls, returns and computed jumps end the cluster */
     u64 cs_base;             /* what is added to `rip` for the tracker and for counting pages; 0 in 64-bit code */

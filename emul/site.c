@@ -107,8 +107,14 @@ static bool is_enough(const struct translation *t, u64 uses, u64 avoided)
     return avoided * 2 >= uses * (t->promise - 1u);
 }
 
+/* The exits of a cluster come so seldom that to look at their path would not pay. */
+static bool is_cold(const struct translation *t, u32 now)
+{
+    return !t->traced && now - t->checked_at > CLUSTER_HOT;
+}
+
 /* Whether it avoids enough, or is as good as it can be. Where it is not kept, by_path says how the next is made. */
-static bool is_kept(struct sites *sites, struct translation *t)
+static bool is_kept(struct sites *sites, struct translation *t, u32 now)
 {
     if (sites->flow != CLUSTER_TRACES || sites->cluster_max == 1 || !t->piece_size || t->watched)
         return true;
@@ -118,6 +124,10 @@ static bool is_kept(struct sites *sites, struct translation *t)
     u64 uses = t->hits - t->checked_hits, avoided = t->spared - t->checked_spared;
     t->checked_hits = t->hits;
     t->checked_spared = t->spared;
+    bool cold = is_cold(t, now);
+    t->checked_at = now;
+    if (cold)
+        return true;
     u32 rate = (u32)min_u64(16 * avoided / uses, 0xffff);
     if (is_no_better(t, rate)) {
         t->by_path = false;
@@ -130,7 +140,7 @@ static bool is_kept(struct sites *sites, struct translation *t)
 
 bool site_keeps_promise(struct sites *sites, struct translation *t)
 {
-    if (is_kept(sites, t))
+    if (is_kept(sites, t, site_time(sites)))
         return true;
     t->remade = (u8)min_u64(t->remade + 1u, REMADE_MAX);
     site_forget_path(sites, t->rip);
@@ -177,7 +187,7 @@ void site_aim(struct vcpu *v, const struct translation *found, u64 where)
 
 static bool is_watched_enough(const struct vcpu *v, const struct sites *sites, const struct translation *found)
 {
-    return found->watched && translation_uses(found) - found->inherited > WATCHED_USES &&
+    return found->watched && !sites->maker.busy && translation_uses(found) - found->inherited > WATCHED_USES &&
            v->rip == sites->recording.rip;
 }
 
@@ -186,11 +196,11 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     struct translation *found = find(v, sites, exit);
     if (found && is_watched_enough(v, sites, found)) {
         sites->recording.sides = 0;
-        site_unwatch(sites, found);
+        found->watched = false;
     }
     if (!found)
         return NULL;
-    if (!site_renew_walks(v, found, &sites->source)) {
+    if (!sites->maker.busy && !site_renew_walks(v, found, &sites->source)) {
         translations_drop(&sites->tc, found);
         return NULL;
     }
@@ -272,7 +282,7 @@ bool site_exited(struct vcpu *v, struct sites *sites, const struct site_exit *ex
     struct site_skip *skip = site_skip_of(sites, v->rip);
     skip->exits += skip->rip == v->rip;
     enum track_advice advice = tracker_exit(&sites->tracker, rip, exit->cause, v->vm->machine->time());
-    if (advice == TRACK_WAIT || !quick_runs(v) || is_conforming(v))
+    if (advice == TRACK_WAIT || sites->maker.busy || !quick_runs(v) || is_conforming(v))
         return false;
     walk_memo_begin(v, &v->vm->window);
     if (!is_steady(v, sites, exit, advice) || advice == TRACK_LOOK)

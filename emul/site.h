@@ -11,6 +11,7 @@
 #include "cache/translations.h"
 #include "emul/cluster.h"
 #include "emul/emul.h"
+#include "emul/maker.h"
 #include "emul/trace.h"
 #include "emul/translate.h"
 
@@ -66,6 +67,7 @@ struct recording {
 #define WATCHED_USES 128     /* then it has been watched for long enough */
 #define CLUSTER_CHECK 256    /* uses, until it is asked how much it avoids; after a trace that was in vain more */
 #define TRACE_CHECK 1024     /* the same for a trace */
+#define CLUSTER_HOT 64       /* 1/256 seconds: if these uses took longer, a path would not pay */
 #define REMADE_MAX 6         /* then it is not asked any more */
 
 /* What a guest CPU has for it. */
@@ -87,6 +89,7 @@ struct sites {
     bool watch;                /* the same: it is watched */
     struct code_source source; /* while one is made, or its walks are noted anew */
     struct recording recording;
+    struct maker maker;
     struct path path;
     bool roams; /* it is for a whole page: the instruction reaches several places there */
     /* Sets made->check; NULL where nobody asks for it. `pages` of code; `alone`: it stands for one instruction. */
@@ -151,7 +154,7 @@ u32 site_record(struct vcpu *v, struct sites *sites);
 
 /*
  * Translated code that is watched was left at instruction `side` of its cluster; v->rip and all else are in *v. Goes on
- * as site_record() does.
+ * as site_record() does, or with what is being made.
  */
 u32 site_left(struct vcpu *v, struct sites *sites, u32 side);
 

@@ -93,6 +93,7 @@ struct cluster_request site_request(struct vcpu *v, struct sites *sites, const s
         .cause = exit->cause,
         .fetch = fetch_ahead,
         .context = v,
+        .slices = maker_slices(sites),
         .cs_base = site_linear_rip(v) - v->rip,
         .cs_limit = site_cs_limit(v),
         .guards = &v->vm->guards.config,
@@ -181,6 +182,7 @@ static void describe(struct vcpu *v, const struct sites *sites, const struct sit
         .roams = sites->roams,
         .watched = sites->watch && cluster->traced,
         .promise = (u16)sites->promise,
+        .checked_at = site_time(sites),
     };
     memcpy(made_source, cluster->at[cluster->entry].insn.bytes, INSN_MAX);
     made.source = made_source;
@@ -196,6 +198,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .console_data = v->vm->policy.console_data,
         .console_followed = v->vm->machine->console_line,
         .any_port = sites->roams && exit->cause.kind == TRACK_PORT,
+        .slices = maker_slices(sites),
     };
     u32 entry;
     if (!sites->roams)
@@ -213,7 +216,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     request.any_register = mask == PAGE_MASK && policy_is_apic(&v->vm->policy, exit->detail);
     describe(v, sites, exit, mask);
     made.several = request.any_port || request.any_register;
-    if (!worth || !site_note_source(v, cluster, made.rip - made.rip_offset, &sites->source))
+    if (!worth || !site_note_source(v, sites, made.rip - made.rip_offset))
         return false;
     site_note_walks(v, &made, &sites->source);
     request.head = translations_head(&sites->source);

@@ -28,6 +28,12 @@ static inline u32 site_cs_limit(const struct vcpu *v)
     return access_is_64(v) ? 0 : v->seg[SEG_CS].limit;
 }
 
+/* 1/256 seconds, about. */
+static inline u32 site_time(const struct sites *sites)
+{
+    return (u32)(sites->tc.coherence->time() << 8 >> sites->tracker.age_shift);
+}
+
 /* At any page, or an IN or OUT of a byte, to DX (SDM "Exit Qualification for I/O Instructions"). */
 static inline bool site_may_roam(const struct site_exit *exit)
 {
@@ -69,16 +75,16 @@ void site_record_begin(struct vcpu *v, struct sites *sites, const struct site_ex
 /* The paths that are known from this instruction, linear `rip`, lead elsewhere now. */
 void site_forget_path(struct sites *sites, u64 rip);
 
-/* *found stays as it is. */
-void site_unwatch(struct sites *sites, struct translation *found);
+/* What is being recorded or made is not; the trace that is there stays as it is. */
+void site_give_up(struct sites *sites);
 
 /* ---- emul/site_source.c ---- */
 
 /*
- * Fills *source with the cluster's bytes and where they are, the page of its entry first; CS is at `base`. False: they
- * are too many, or cannot be had.
+ * Fills sites->source with the bytes of the cluster sites->one and where they are, the page of its entry first; CS is
+ * at `base`. False: they are too many, or cannot be had.
  */
-bool site_note_source(struct vcpu *v, const struct cluster *cluster, u64 base, struct code_source *source);
+bool site_note_source(struct vcpu *v, struct sites *sites, u64 base);
 
 /* How the pages are reached, for vmx/entry.S: in *made for the first, in *source for the others. */
 void site_note_walks(struct vcpu *v, struct translation *made, struct code_source *source);

@@ -40,18 +40,15 @@ static bool grow(struct vcpu *v, struct sites *sites)
     return trace_edges(&sites->trace) > edges;
 }
 
-/* Makes the translation from what was recorded; CS:RIP may be elsewhere by now. */
+/* Makes the translation from what was recorded. */
 static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
 {
     struct recording *r = &sites->recording;
-    u64 here = v->rip;
-    v->rip = r->rip;
     sites->roams = r->roams;
     sites->watch = watch;
     walk_memo_begin(v, &v->vm->window);
     bool done = site_try(v, sites, &r->exit, &sites->path);
     sites->grown = 0;
-    v->rip = here;
     return done;
 }
 
@@ -59,25 +56,30 @@ static bool make_recorded(struct vcpu *v, struct sites *sites, bool watch)
 
 void site_forget_path(struct sites *sites, u64 rip)
 {
-    if (sites->recording.linear == rip)
-        sites->path.count = sites->trace.count = 0;
-}
-
-void site_unwatch(struct sites *sites, struct translation *found)
-{
-    found->watched = false;
-    if (sites->choose_check)
-        sites->choose_check(found, found->pages, false);
+    if (sites->recording.linear != rip)
+        return;
+    if (sites->maker.busy)
+        site_give_up(sites);
+    sites->path.count = sites->trace.count = 0;
 }
 
 /* The trace stays as it is: another site is to be recorded, or there is nothing that it does not have. */
-static void give_up(struct sites *sites)
+static void stop(struct sites *sites)
 {
     struct recording *r = &sites->recording;
     struct translation *found = translations_find(&sites->tc, r->linear);
     r->left = r->sides = 0;
     if (found && found->watched)
-        site_unwatch(sites, found);
+        found->watched = false;
+}
+
+void site_give_up(struct sites *sites)
+{
+    if (!sites->maker.busy)
+        return;
+    sites->maker.busy = false;
+    sites->grown = sites->trace.count = 0; /* it may have grown in part */
+    stop(sites);
 }
 
 /* The first of the exits of a site, from which a path is recorded. */
@@ -110,7 +112,7 @@ void site_record_begin(struct vcpu *v, struct sites *sites, const struct site_ex
         return;
     }
     if (other)
-        give_up(sites);
+        stop(sites);
     if (!r->left)
         begin_anew(v, sites, rip);
     r->exit = *exit;
@@ -183,7 +185,7 @@ u32 site_record(struct vcpu *v, struct sites *sites)
     if (--r->left && path->count < PATH_MAX && !alone)
         return performed;
     r->left = 0;
-    make_and_watch(v, sites);
+    maker_begin(v, sites, r->rip, make_and_watch);
     return performed;
 }
 
@@ -214,14 +216,14 @@ static void take_in(struct vcpu *v, struct sites *sites)
     memset(r->left_at, 0, sizeof(r->left_at));
     if (!grow(v, sites)) {
         sites->grown = 0;
-        give_up(sites);
+        stop(sites);
         return;
     }
     bool made = make_recorded(v, sites, !last) && sites->one->traced;
     if (!made || last)
         r->sides = 0;
     else if (sites->trace.count == before)
-        give_up(sites);
+        stop(sites);
 }
 
 static bool is_worth(const struct sites *sites, u32 times, u32 worth)
@@ -234,18 +236,22 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
     struct recording *r = &sites->recording;
     const struct translation *running = v->frame.running;
     u32 performed = 0;
+    if (sites->maker.busy) {
+        maker_go_on(v, sites);
+        return 0;
+    }
     if (!r->sides || !running->watched || running->rip_offset != r->rip || sites->trace_of != r->rip ||
         side >= CLUSTER_NODES)
         return 0;
     if (record_needs_care(v) || !quick_runs(v))
         return 0;
     if (serves_well(sites)) {
-        give_up(sites);
+        stop(sites);
         return 0;
     }
     if (is_worth(sites, r->left_at[side], RECORD_SIDE_WORTH)) {
         if (r->news && is_worth(sites, ++r->known, RECORD_MAKE_WORTH))
-            take_in(v, sites);
+            maker_begin(v, sites, r->rip, take_in);
         return 0;
     }
     if (!is_worth(sites, ++r->left_at[side], RECORD_SIDE_WORTH))
@@ -254,7 +260,7 @@ u32 site_left(struct vcpu *v, struct sites *sites, u32 side)
     if (trace_path_to(&sites->trace, side, &sites->path))
         performed = record_on(v, sites);
     if (!--r->sides || sites->path.count == PATH_MAX)
-        take_in(v, sites);
+        maker_begin(v, sites, r->rip, take_in);
     credit(sites);
     return performed;
 }

@@ -63,15 +63,33 @@ static bool add_insn(struct vcpu *v, struct code_source *source, u64 base, enum 
     return true;
 }
 
-bool site_note_source(struct vcpu *v, const struct cluster *cluster, u64 base, struct code_source *source)
+/* While it was noted, the guest may have had its pages elsewhere. */
+static bool pages_hold(struct vcpu *v, const struct code_source *source, enum code_size code_size)
 {
+    struct place_of_code place;
+    u64 here = v->rip;
+    bool hold = true;
+    for (u32 i = 0; i < source->pages && hold; i++) {
+        v->rip = source->at[i].rip;
+        hold = remember_walk(v, code_size, 0, &place) && place.at.at == source->at[i].gpa.at;
+    }
+    v->rip = here;
+    return hold;
+}
+
+bool site_note_source(struct vcpu *v, struct sites *sites, u64 base)
+{
+    const struct cluster *cluster = sites->one;
+    struct code_source *source = &sites->source;
     source->pages = source->runs = source->length = source->words = 0;
     if (!page_of(v, source, base, cluster->code_size, cluster->at[cluster->entry].rip))
         return false;
-    for (u32 i = 0; i < cluster->count; i++)
+    for (u32 i = 0; i < cluster->count; i++) {
         if (!add_insn(v, source, base, cluster->code_size, &cluster->at[i]))
             return false;
-    return true;
+        slices_pause(maker_slices(sites));
+    }
+    return !sites->maker.busy || pages_hold(v, source, cluster->code_size);
 }
 
 static u32 walk_index_of(u64 rip)

@@ -309,6 +309,7 @@ static enum cluster_why walk(struct tracing *t, u32 first, u32 *next)
     t->in_tail = false;
     keep(t);
     do {
+        slices_pause(t->request->slices);
         t->in_tail |= step->tail && nothing_exits(t, step, end);
         why = take_step(t, step, index, &index);
         if (why == WHY_END && t->gap > TRACE_GAP)
@@ -389,8 +390,10 @@ static void walk_on(struct tracing *t, const struct cluster_request *request)
         why = walk(t, t->walked, &t->walked);
     if (t->exits < 2)
         return;
-    for (u32 i = 0; i < t->made; i++)
+    for (u32 i = 0; i < t->made; i++) {
         complete_edges(t, (int)i);
+        slices_pause(t->request->slices);
+    }
     cluster->why = why;
     cluster->stopper = why == WHY_INSTRUCTION ? t->stopper : 0;
     cluster->count = t->made;

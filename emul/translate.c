@@ -220,6 +220,7 @@ static void emit_time(struct translator *t, const struct later *l)
 static void emit_later(struct translator *t)
 {
     for (u32 i = 0; i < t->later_count && !t->failed; i++) {
+        slices_pause(t->request->slices);
         const struct later *l = &t->later[i];
         emit_bind(&t->e, l->from);
         switch (l->kind) {
@@ -292,6 +293,7 @@ static void look_over(struct translator *t)
         t->weak_loops |= at->loops && at->weak;
         t->writes_rsp |= on_stack >> at->carry & 1 || (at->carry == CARRY_RSP && at->insn.operand[0].reg == RSP);
         t->dirties |= finds_line(t, i) || dirty >> at->carry & 1;
+        slices_pause(t->request->slices);
     }
     t->dirties |= t->writes_rsp;
 }
@@ -321,8 +323,10 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     begin(t);
     enter(t);
-    for (u32 i = 0; i < t->cluster->count; i++)
+    for (u32 i = 0; i < t->cluster->count; i++) {
         carry_and_go_on(t, i);
+        slices_pause(t->request->slices);
+    }
     emit_later(t);
     return t->failed || t->e.full ? 0 : (u32)(t->e.at - room);
 }

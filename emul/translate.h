@@ -43,7 +43,8 @@ struct translate_request {
     bool any_port; /* the instruction that exited is at one port now, and at another one then: IN or OUT of a byte */
     bool alone;    /* engine=translate */
     bool watch;    /* where the guest leaves the path, frame.side says at which instruction */
-    u32 head;      /* bytes at the start of the room that are not the translator's; a multiple of 16 */
+    struct slices *slices; /* where to pause; NULL: nowhere */
+    u32 head;              /* bytes at the start of the room that are not the translator's; a multiple of 16 */
 };
 
 /* Whether the instruction's memory operand is written. */

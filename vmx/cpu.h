@@ -89,6 +89,7 @@ struct cpu {
     u32 answers;         /* counts up when they end: vmx/answers.h */
     const void *run;     /* translated code to run instead of an entry: CHORE_RUN */
     struct sites *sites; /* engine=translate, cluster; else NULL */
+    bool watching;       /* translated code leaves by way of exit_site_left() */
     struct site_rest rest;
     struct tcache tcache;
     struct perf_guard perf;

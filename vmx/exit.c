@@ -125,9 +125,6 @@ static void run_translated(struct cpu *cpu)
         return;
     flush_ept(cpu);
     cpu->vcpu.dirty = 0;
-    const struct translation *running = cpu->vcpu.frame.running;
-    if (running->watched)
-        exit_site_ends(cpu, true);
     vmx_run(cpu->run, &cpu->vcpu);
 }
 
@@ -213,7 +210,7 @@ void exit_left(struct cpu *cpu)
 
 void exit_finish(struct cpu *cpu)
 {
-    exit_site_ends(cpu, false);
+    cpu->vcpu.frame.side = 0;
     prepare_entry(cpu);
 }
 

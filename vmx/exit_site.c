@@ -100,30 +100,39 @@ static void choose_check(struct translation *made, u32 pages, bool alone)
     }
     if (made->reason == EXIT_REASON_IO_INSTRUCTION && alone)
         made->check = timed ? vmx_check_alone_timed : vmx_check_alone_plain;
-    else if (made->walk_index == TC_NO_WALK || made->watched || made->doubted)
+    else if (made->walk_index == TC_NO_WALK || made->doubted)
         made->check = timed ? vmx_exit_slow_timed : vmx_exit_slow_plain;
     else
         made->check = made->reason == EXIT_REASON_EPT_VIOLATION ? ept : io;
 }
 
-void exit_site_ends(struct cpu *cpu, bool watched)
+static void set_ends(struct cpu *cpu, bool watching)
 {
     struct code_frame *frame = &cpu->vcpu.frame;
-    frame->side = 0;
+    cpu->watching = watching;
     frame->end = cpu->timed ? vmx_code_end_timed : vmx_code_end_plain;
     frame->end_dirty = cpu->timed ? vmx_code_end_dirty_timed : vmx_code_end_dirty_plain;
-    if (watched)
+    if (watching)
         frame->end = frame->end_dirty = cpu->timed ? vmx_code_side_timed : vmx_code_side_plain;
+}
+
+/* Where translated code leaves to: as long as a trace is watched, all of it by way of exit_site_left(). */
+static void choose_ends(struct cpu *cpu)
+{
+    bool watching = cpu->sites->recording.sides;
+    if (__builtin_expect(watching != cpu->watching, 0))
+        set_ends(cpu, watching);
 }
 
 void exit_site_left(struct cpu *cpu)
 {
     u32 side = cpu->vcpu.frame.side;
-    exit_site_ends(cpu, false);
-    if (!side || cpu->attention)
-        return;
-    state_fetch_for_step(cpu);
-    site_left(&cpu->vcpu, cpu->sites, side - 1);
+    cpu->vcpu.frame.side = 0;
+    if (side && !cpu->attention) {
+        state_fetch_for_step(cpu);
+        site_left(&cpu->vcpu, cpu->sites, side - 1);
+    }
+    choose_ends(cpu);
 }
 
 void exit_site_init(struct cpu *cpu, const struct site_options *options)
@@ -135,13 +144,14 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options)
     tracker_init(&sites->tracker, options->threshold, options->ticks_per_second);
     sites->tc.served = &cpu->statistics.served;
     sites->choose_check = choose_check;
+    sites->maker.ticks = MAKER_TICKS;
     cpu->code_table = sites->tc.table;
     spaces_forget(&cpu->spaces);
     const char *care = cpu->timed ? vmx_code_care_timed : vmx_code_care_plain;
     translated_init(
         &cpu->vcpu,
         &(struct code_frame){.end_care = care, .segment_base = (void *)vmx_segment_base, .budget = options->budget});
-    exit_site_ends(cpu, false);
+    set_ends(cpu, false);
     cpu->rest.left = 1;
 }
 
@@ -176,6 +186,14 @@ void exit_site_record(struct cpu *cpu)
         site_record(&cpu->vcpu, cpu->sites);
     }
     cpu->sites->recording.now = false;
+    choose_ends(cpu);
+}
+
+/* What is being made may be watched from now on. */
+static void make_on(struct cpu *cpu)
+{
+    maker_go_on(&cpu->vcpu, cpu->sites);
+    choose_ends(cpu);
 }
 
 /* site_find() has just found that its code changes: it is not translated anew at once. */
@@ -191,6 +209,8 @@ bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause)
     if (cpu->vectoring.valid)
         return false;
     state_fetch_for_step(cpu);
+    if (__builtin_expect(cpu->sites->maker.busy, 0))
+        make_on(cpu);
     struct translation *found = site_find(&cpu->vcpu, cpu->sites, &exit);
     if (!found && !is_given_up(cpu->sites, cpu->vcpu.rip) && site_exited(&cpu->vcpu, cpu->sites, &exit))
         found = site_find(&cpu->vcpu, cpu->sites, &exit);

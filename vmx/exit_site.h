@@ -21,10 +21,7 @@ void exit_site_init(struct cpu *cpu, const struct site_options *options);
  */
 bool exit_by_site(struct cpu *cpu, u64 detail, struct track_cause cause);
 
-/* Where translated code leaves to: `watched` (emul/site.h), to entry.S's way to exit_left(). */
-void exit_site_ends(struct cpu *cpu, bool watched);
-
-/* Watched code has left. */
+/* Translated code has left, while a trace is watched (emul/site.h). */
 void exit_site_left(struct cpu *cpu);
 
 /* CHORE_RECORD: the exit has been handled. */

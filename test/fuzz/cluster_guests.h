@@ -141,11 +141,13 @@ static void cluster_begin(void)
     use(RUNS);
     struct vm *vm = &host_guest.vm;
     guests_cohere(vm, compare, cluster_time);
+    coroutine_forget(cluster_sites->maker.stack, sizeof(cluster_sites->maker.stack));
     memset(cluster_sites, 0, sizeof(*cluster_sites));
     u8 *memory = cluster_code_memory();
     sites_init(cluster_sites, &vm->coherence, memory, cluster_code);
     cluster_sites->paths_at_once = draw(8) != 0;
     cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_FLOW_END - 1 : draw(CLUSTER_FLOW_END - 1));
+    cluster_sites->maker.ticks = draw(3) ? 1 + draw(100) : 0;
     cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;
     tracker_init(&cluster_sites->tracker, 1 + draw(3), 1000000000);
     cluster_init(&host_guest.v);

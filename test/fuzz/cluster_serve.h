@@ -66,8 +66,20 @@ static void note_made(u64 made_before, u64 rip, u64 rip_offset)
             note_taken(&place[i]);
 }
 
+/* A slice of what is being made. */
+static void make_on(struct vcpu *v)
+{
+    u64 made = cluster_sites->tc.counts.made, now = host_guest.now;
+    const struct recording *r = &cluster_sites->recording;
+    cluster_seen.slices += cluster_sites->maker.busy;
+    maker_go_on(v, cluster_sites);
+    host_guest.now = now;
+    note_made(made, r->linear, r->rip);
+}
+
 static struct translation *find_or_make(struct vcpu *v, struct site_exit *exit)
 {
+    make_on(v);
     u64 made = cluster_sites->tc.counts.made;
     struct translation *found = site_find(v, cluster_sites, exit);
     if (!found && site_exited(v, cluster_sites, exit))
@@ -129,7 +141,7 @@ static void restore_proved(struct translation *found)
  * site_find() was asked for left it: this one. */
 static void enter_quickly(struct vcpu *v, struct translation *found)
 {
-    if (found->watched || found->walk_index == TC_NO_WALK || draw(2))
+    if (found->walk_index == TC_NO_WALK || found->doubted || draw(2))
         return;
     struct code_frame frame = v->frame;
     *v = guests_truth;
@@ -202,11 +214,15 @@ static u32 record(u32 side)
     use(RUNS);
     struct vcpu *v = &host_guest.v;
     const struct recording *r = &cluster_sites->recording;
-    u64 made = cluster_sites->tc.counts.made;
     v->event.valid = false;
     vcpu_need(v, EMUL_STEP_PARTS);
     ahead_begin();
+    u64 made = cluster_sites->tc.counts.made, now = host_guest.now;
+    bool busy = cluster_sites->maker.busy;
+    cluster_seen.slices += busy;
     u32 performed = side ? site_left(v, cluster_sites, side - 1) : site_record(v, cluster_sites);
+    if (busy)
+        host_guest.now = now;
     ahead_end();
     note_made(made, r->linear, r->rip);
     cluster_seen.recorded += performed;

@@ -88,11 +88,11 @@ static void say(u64 first_seed)
            (unsigned long long)cluster_seen.over_itself);
     printf("  drivers %llu; traces %llu of %.1f instructions, %llu ways, at several places %llu; instructions "
            "performed to "
-           "see the paths %llu, by ways out %llu\n",
+           "see the paths %llu, by ways out %llu; slices of making %llu\n",
            (unsigned long long)cluster_seen.drivers, (unsigned long long)cluster_seen.traced,
            (double)cluster_seen.traced_insns / (double)cluster_seen.traced, (unsigned long long)cluster_seen.ways,
            (unsigned long long)cluster_seen.roaming, (unsigned long long)cluster_seen.recorded,
-           (unsigned long long)cluster_seen.sides);
+           (unsigned long long)cluster_seen.sides, (unsigned long long)cluster_seen.slices);
     printf("  runs whose avoided exits could not be compared %llu\n", (unsigned long long)cluster_seen.uncounted);
     printf("  accesses that devices saw %llu; calls %llu, returns %llu, computed %llu\n",
            (unsigned long long)cluster_seen.bus, (unsigned long long)cluster_seen.calls,

@@ -40,6 +40,7 @@ static void begin(enum guest_mode mode, bool user)
     cluster_sites->flow = CLUSTER_LOOPS;
     cluster_sites->paths_at_once = true;
     cluster_sites->cluster_max = CLUSTER_MAX;
+    cluster_sites->maker.ticks = 0; /* at once */
     cluster_sites->tracker.threshold = 3;
     memset(&initial, 0, sizeof(initial));
     initial.rflags = RFLAGS_FIXED1 | RFLAGS_IOPL;
