@@ -15,39 +15,55 @@ static bool pushes(const struct insn *insn)
     return insn->op == OP_PUSH || insn->op == OP_CALL;
 }
 
+/* Other segments begin at 0 in 64-bit code. */
+static u8 segment_of(const struct memory_operand *memory)
+{
+    bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
+    return based ? memory->segment : SEG_DS;
+}
+
+/* Two variables that are named by their addresses, in two pages, would take one line from each other in each round. */
+static u64 page_of(const struct translator *t, const struct cluster_insn *at)
+{
+    const struct memory_operand *memory = &at->insn.memory;
+    if (memory->base != REG_NONE || memory->index != REG_NONE)
+        return 0;
+    u64 next = memory->rip_relative ? tr_rip_after(t, (u32)(at - t->cluster->at)) : 0;
+    return ((u64)memory->displacement + next) & PAGE_MASK;
+}
+
 /*
  * What is no device's is reached by lines for eight bytes, whatever its size. A return that goes elsewhere than it went
  * before has read the stack, and is left to the guest, which reads it again: the stack is for lines only in RAM.
  */
-static struct code_line_key key_of(const struct cluster_insn *at)
+static struct code_line_key key_of(const struct translator *t, const struct cluster_insn *at)
 {
     const struct memory_operand *memory = &at->insn.memory;
     bool trapped = at->role == ROLE_WEAK;
     if (is_on_stack(at))
-        return (struct code_line_key){RSP, REG_NONE, 8, REACH_RAM | (pushes(&at->insn) ? REACH_WRITE : 0), SEG_DS};
-    bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
+        return (struct code_line_key){RSP, REG_NONE, 8, REACH_RAM | (pushes(&at->insn) ? REACH_WRITE : 0), SEG_DS, 0};
     return (struct code_line_key){
         .base = memory->base,
         .index = memory->index,
         .size = trapped ? (u8)tr_memory_size(&at->insn) : 8,
         .kind = (u8)((translate_writes_memory(&at->insn) ? REACH_WRITE : 0) | (trapped ? REACH_TRAPPED : 0) |
                      (memory->base == RSP && !trapped ? REACH_RAM : 0)),
-        .segment = based ? memory->segment : SEG_DS,
+        .segment = segment_of(memory),
+        .page = page_of(t, at),
     };
 }
 
 /* Where a call or jump by what stands in memory reads it: twice, if it does not go where it went before. */
-static struct code_line_key target_key_of(const struct cluster_insn *at)
+static struct code_line_key target_key_of(const struct translator *t, const struct cluster_insn *at)
 {
     const struct memory_operand *memory = &at->insn.memory;
-    bool based = memory->segment == SEG_FS || memory->segment == SEG_GS;
-    return (struct code_line_key){memory->base, memory->index, 8, REACH_RAM, based ? memory->segment : SEG_DS};
+    return (struct code_line_key){memory->base, memory->index, 8, REACH_RAM, segment_of(memory), page_of(t, at)};
 }
 
 static bool same_line(const struct code_line_key *a, const struct code_line_key *b)
 {
     return a->base == b->base && a->index == b->index && a->size == b->size && a->kind == b->kind &&
-           a->segment == b->segment;
+           a->segment == b->segment && a->page == b->page;
 }
 
 static u32 find_line(struct translator *t, struct code_line_key key)
@@ -74,13 +90,13 @@ u32 tr_line_for(struct translator *t, const struct cluster_insn *at)
 {
     u8 *line = &t->line_of[at - t->cluster->at];
     if (*line == LINE_UNKNOWN)
-        *line = (u8)find_line(t, key_of(at));
+        *line = (u8)find_line(t, key_of(t, at));
     return *line;
 }
 
 u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at)
 {
-    return find_line(t, target_key_of(at));
+    return find_line(t, target_key_of(t, at));
 }
 
 /* A register that can be lent to such an instruction for its operand's address. */

@@ -64,6 +64,7 @@ struct translator {
     u16 waiting[CLUSTER_NODES]; /* the last jump to each instruction that waits for its label, plus 1 */
     struct code_line_key {
         u8 base, index, size, kind, segment;
+        u64 page; /* without base and index: the only one that it can be in, less the base of the segment */
     } line_key[CODE_LINES];
     u8 line_of[CLUSTER_NODES]; /* LINE_UNKNOWN: not looked up yet */
     /* From here on, by the counts: what is not written is not read. */

@@ -227,6 +227,21 @@ static void more_operands_than_lines(void **state)
     play();
 }
 
+/* IN; MOV EAX, [DATA]; MOV ECX, [TABLES]; DEC EBX; JNZ: each of the two pages is walked to once, not in each round. */
+static void two_variables(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0xe4, 0x80, 0x8b, 0x04, 0x25, (u8)DATA, (u8)(DATA >> 8), (u8)(DATA >> 16), (u8)(DATA >> 24), /* MOV */
+        0x8b, 0x0c, 0x25, (u8)TABLES, (u8)(TABLES >> 8), (u8)(TABLES >> 16), (u8)(TABLES >> 24),           /* MOV */
+        0xff, 0xcb, 0x75, 0xec);
+    initial.gpr[RBX] = 5;
+    play();
+    assert_int_equal(last_length(), 5);
+    const struct code_line *line = host_guests[RUNS].v.frame.line;
+    assert_true(line[0].limit && line[0].linear == (DATA & PAGE_MASK));
+    assert_true(line[1].limit && line[1].linear == (TABLES & PAGE_MASK));
+}
+
 /* MOV EAX, FS:[RDI]; OUT 80: where FS begins within a page, the offset's page is not the operand's. */
 static void fs_within_a_page(void **state)
 {
@@ -596,6 +611,7 @@ int main(void)
         cmocka_unit_test(push_into_tables),
         cmocka_unit_test(other_flags_on_the_way),
         cmocka_unit_test(more_operands_than_lines),
+        cmocka_unit_test(two_variables),
         cmocka_unit_test(fs_within_a_page),
         cmocka_unit_test(loop_to_a_string),
         cmocka_unit_test(jump_beyond_the_limit),
