@@ -12,8 +12,11 @@
 
 #include "emul/cluster.h"
 
-/* Instructions in a row that do not exit: then the path is not worth following. */
-#define TRACE_GAP 160
+/*
+ * Instructions in a row that do not exit: then the path is not worth following. Linux polls a UART every 65 to 96, also
+ * with its mitigations; farther on, each costs as much to record as four exits, and few paths come to another exit.
+ */
+#define TRACE_GAP 96
 
 #define PATH_MAX 1024
 
