@@ -103,12 +103,15 @@ static void time_stamp(struct translator *t, const struct insn *insn)
 
 static void registers_only(struct translator *t, u32 index)
 {
+    static const u8 pause[] = {0xf3, 0x90};
     const struct insn *insn = &t->cluster->at[index].insn;
     tr_flags_before(t, insn);
     if (insn->op == OP_LEA)
         emit_lea(&t->e, insn->operand[0].reg, insn->operand_size, insn, insn->memory.base, tr_rip_after(t, index));
     else if (insn->op == OP_RDTSC || insn->op == OP_RDTSCP)
         time_stamp(t, insn);
+    else if (insn->op == OP_PAUSE)
+        emit_bytes(&t->e, pause, sizeof(pause));
     else if (insn->op != OP_NOP)
         tr_emit_as_it_is(t, insn);
     tr_flags_after(t, insn);

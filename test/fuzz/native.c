@@ -427,7 +427,11 @@ static bool known_of_amd(const struct trial *t, const struct cpu_result *mine, c
     bool both = mine->vector != 3 && theirs->vector != 3;
     if (intel)
         return false;
+    if (both && (t->before.rflags & RFLAGS_AC) && mine->vector != theirs->vector)
+        return true; /* SDM "Priority Among Concurrent Events": of faults in the same class the order may vary */
     switch (insn->op) {
+    case OP_PAUSE: /* F3 90 with REX.B exchanges RAX with R8 */
+        return (t->bytes[insn->length - 2] & 0xf1) == 0x41;
     case OP_MOVSX: /* MOVSXD with 66 reads 4 bytes */
         return insn->map == 0 && insn->operand_size == 2;
     case OP_PUSH: /* a selector is pushed as 4 bytes */
@@ -436,15 +440,16 @@ static bool known_of_amd(const struct trial *t, const struct cpu_result *mine, c
     case OP_PUSHA:
         return both && mine->vector == theirs->vector && (mine->cr2 == theirs->cr2 || mine->vector != 14);
     case OP_JMP: /* the fault for a target out of range comes there */
-    case OP_CALL:
     case OP_RET:
         return mine->vector == 13 && theirs->vector == 13 && theirs->state.rip != t->before.rip;
-    case OP_CMPS: /* SDM "Priority Among Concurrent Events": of faults in the same class the order may vary */
+    case OP_CALL: /* the same, or before the return address is pushed */
+        return mine->vector == 13 && theirs->vector == 13;
+    case OP_CMPS: /* the order again */
         return both;
     case OP_MOVUPS: /* SDM "MOVUPS": alignment may be checked or not */
         return theirs->vector == 17;
-    default: /* the order again, of #AC and others */
-        return both && (t->before.rflags & RFLAGS_AC) && mine->vector != theirs->vector;
+    default:
+        return false;
     }
 }
 
