@@ -124,9 +124,18 @@ static bool from_rsp(const struct insn *insn)
     return insn->op == OP_MOV && names_rsp(&insn->operand[1]);
 }
 
+/*
+ * SDM "SHLD", "SHRD": a count beyond the operand leaves what the SDM does not say. The interpreter knows what Intel's
+ * processors do, and random clusters are held against it on others too.
+ */
+static bool may_be_undefined(const struct insn *insn)
+{
+    return (insn->op == OP_SHLD || insn->op == OP_SHRD) && insn->operand_size == 2;
+}
+
 static enum carry carry_operands(const struct insn *insn)
 {
-    enum carry carry = CARRY_REGISTERS;
+    enum carry carry = may_be_undefined(insn) ? CARRY_PERFORM : CARRY_REGISTERS;
 
     if ((names_rsp(&insn->operand[0]) || names_rsp(&insn->operand[1])) && (on_rsp(insn) || from_rsp(insn)))
         return CARRY_RSP;

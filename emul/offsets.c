@@ -5,16 +5,19 @@
  */
 #include "cache/translations.h"
 #include "emul/device_apic.h"
+#include "emul/kept_lines.h"
 #include "emul/vm.h"
 #include "ept/walk_memo.h"
 
 #define OFFSET(name, member) asm volatile("\n->" #name " %c0" : : "i"(offsetof(struct vcpu, member)))
 #define TRANSLATION(member, name) CONSTANT(T_##name, offsetof(struct translation, member))
 #define MEMO(member, name) CONSTANT(MEMO_##name, offsetof(struct walk_memo_line, member))
+#define KEPT(member, name) CONSTANT(KEPT_##name, offsetof(struct kept_lines, member))
 #define CONSTANT(name, value) asm volatile("\n->" #name " %c0" : : "i"(value))
 
 void vcpu_offsets(void);
 void reach_offsets(void);
+void kept_offsets(void);
 
 void vcpu_offsets(void)
 {
@@ -52,6 +55,9 @@ void vcpu_offsets(void)
     OFFSET(FRAME_LEFT, frame.left);
     OFFSET(FRAME_END_CARE, frame.end_care);
     OFFSET(FRAME_RUNNING, frame.running);
+    OFFSET(FRAME_LEARNED, frame.learned);
+    OFFSET(FRAME_LEARNED_DIRTY, frame.learned_dirty);
+    OFFSET(FRAME_LEARNED_CARE, frame.learned_care);
     OFFSET(FRAME_EXIT_HOST, frame.exit_host);
     OFFSET(FRAME_EXIT_LIMIT, frame.exit_limit);
     TRANSLATION(writes, WRITES);
@@ -120,4 +126,29 @@ void reach_offsets(void)
     CONSTANT(SEG_FS, SEG_FS);
     CONSTANT(SEG_GS, SEG_GS);
     CONSTANT(REACH_BY_RSI, REACH_BY_RSI);
+}
+
+/* emul/kept_lines.S */
+void kept_offsets(void)
+{
+    KEPT(open, OPEN);
+    KEPT(tops, TOPS);
+    KEPT(words, WORDS);
+    KEPT(fill, FILL);
+    KEPT(empty, EMPTY);
+    KEPT(changes, CHANGES);
+    KEPT(base, BASE);
+    KEPT(based, BASED);
+    KEPT(epoch, EPOCH);
+    KEPT(uses, USES);
+    KEPT(wait, WAIT);
+    KEPT(patience, PATIENCE);
+    KEPT(top, TOP);
+    KEPT(word, WORD);
+    KEPT(line, LINE);
+    CONSTANT(LINE_SIZE, sizeof(struct code_line));
+    CONSTANT(MEMO_EPOCH, offsetof(struct walk_memo, epoch));
+    CONSTANT(KEPT_USES_MAX, KEPT_USES);
+    CONSTANT(KEPT_PATIENCE_MAX, KEPT_PATIENCE);
+    CONSTANT(KEPT_PAYS, KEPT_PAYS);
 }

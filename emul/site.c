@@ -9,6 +9,7 @@
 void sites_init(struct sites *sites, struct coherence *coherence, void *code, const void *executable)
 {
     translations_init(&sites->tc, coherence, code, executable);
+    sites->keep_after = KEEP_AFTER;
 }
 
 /* ---- looking up ---- */

@@ -65,6 +65,7 @@ struct recording {
 #define RECORD_IN_VAIN 1024  /* exits of a site that has no translation */
 #define GOOD_ENOUGH 4        /* exits that a cluster avoids at each use: then no path is looked at */
 #define WATCHED_USES 128     /* then it has been watched for long enough */
+#define KEEP_AFTER 8         /* to learn lines takes as long as some ten runs */
 #define CLUSTER_CHECK 256    /* uses, until it is asked how much it avoids; after a trace that was in vain more */
 #define TRACE_CHECK 1024     /* the same for a trace */
 #define CLUSTER_HOT 64       /* 1/256 seconds: if these uses took longer, a path would not pay */
@@ -77,6 +78,7 @@ struct sites {
     struct site_skip skip[SITE_SKIPS];
     enum cluster_flow flow;
     u32 cluster_max;           /* 1: engine=translate */
+    u32 keep_after;            /* runs of a translation, until its lines are kept: KEEP_AFTER */
     bool paths_at_once;        /* do not wait until a cluster has proved to avoid little, to look at the path */
     struct cluster cluster;    /* while one is made, and until the next */
     struct cluster trace;      /* the same, of what is watched, */

@@ -199,6 +199,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .console_followed = v->vm->machine->console_line,
         .any_port = sites->roams && exit->cause.kind == TRACK_PORT,
         .slices = maker_slices(sites),
+        .keep_after = sites->keep_after,
     };
     u32 entry;
     if (!sites->roams)

@@ -42,8 +42,10 @@ static void begin(struct translator *t)
         emit_slot32_or(e, SLOT(have), PART_RSP);
         emit_slot32_or(e, SLOT(dirty), PART_RSP);
     }
-    for (u32 i = 0; i < t->lines; i++)
-        emit_slot_set(e, tr_line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
+    if (t->lines) {
+        emit_constant(e, RDX, (u64)t->kept);
+        emit_code(e, 0x52ff | (u32)offsetof(struct kept_lines, open) << 16, 3); /* CALL [RDX + open] */
+    }
     if (tr_entry_of(t)->joins)
         tr_count(t, tr_entry_of(t), 1);
     if (t->loops) {
@@ -307,6 +309,18 @@ bool translate_uses_rsp(const struct cluster_insn *at)
            ((at->carry == CARRY_MEMORY || reads_target(at)) && at->insn.memory.base == RSP);
 }
 
+/* What the exit proves is filled at each use. */
+static void ask_for_lines(struct translator *t)
+{
+    u32 proved = primes_line(t) ? tr_line_for(t, tr_entry_of(t)) : NO_LINE;
+    kept_lines_init(t->kept, t->lines, t->request->keep_after);
+    for (u32 i = 0; i < t->lines; i++) {
+        struct code_reach asked = tr_line_asks(t, i);
+        asked.size = i == proved ? 0 : asked.size;
+        kept_lines_asked(t->kept)[i] = asked;
+    }
+}
+
 u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
 {
     static struct translator scratch; /* one CPU translates at a time */
@@ -316,12 +330,16 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     t->cluster = request->cluster;
     memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
     look_over(t);
-    u32 head = request->head + t->performed_max * (u32)sizeof(struct performed);
+    u32 kept = request->head + t->performed_max * (u32)sizeof(struct performed),
+        head = (u32)align_up(kept + kept_lines_size(t->lines), 16);
     if (head >= TC_PIECE_MAX)
         return 0;
     t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->avoided = (u64 *)room;
     t->performed = (struct performed *)(room + request->head);
+    t->kept = (struct kept_lines *)(room + kept);
+    if (t->lines)
+        ask_for_lines(t);
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     begin(t);

@@ -44,6 +44,7 @@ struct translate_request {
     bool alone;    /* engine=translate */
     bool watch;    /* where the guest leaves the path, frame.side says at which instruction */
     struct slices *slices; /* where to pause; NULL: nowhere */
+    u32 keep_after;        /* runs, until the lines of one are kept (emul/kept_lines.h) */
     u32 head;              /* bytes at the start of the room that are not the translator's; a multiple of 16 */
 };
 

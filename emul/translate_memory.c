@@ -199,6 +199,12 @@ void tr_memory_through_line(struct translator *t, u32 index)
     tr_line_end(t, &use);
 }
 
+struct code_reach tr_line_asks(const struct translator *t, u32 line)
+{
+    const struct code_line_key *key = &t->line_key[line];
+    return (struct code_reach){.line = (u8)line, .size = key->size, .segment = key->segment, .kind = key->kind};
+}
+
 /* Where the address of what sees to it is. */
 static u32 slot_of_reach(const struct code_reach *request)
 {
@@ -212,8 +218,7 @@ static u32 slot_of_reach(const struct code_reach *request)
 void tr_emit_reach(struct translator *t, const struct later *l)
 {
     struct emitter *e = &t->e;
-    const struct code_line_key *key = &t->line_key[l->line];
-    struct code_reach request = {.line = l->line, .size = key->size, .segment = key->segment, .kind = key->kind};
+    struct code_reach request = tr_line_asks(t, l->line);
     u32 word;
     if (l->scratch == RSI)
         request.kind |= REACH_BY_RSI;

@@ -123,6 +123,20 @@ static bool may_fill(struct vcpu *v, const struct walk_memo_line *walk, struct c
     return !(request.kind & REACH_WRITE) || walk->class != EPT_CLASS_RAM || may_write(v, walk);
 }
 
+bool translated_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request, u64 linear,
+                     struct code_line *line)
+{
+    line->limit = 0;
+    if (!may_fill(v, walk, request))
+        return false;
+    if (walk->lapic)
+        fill_register(line, walk, request, linear);
+    else
+        *line = (struct code_line){
+            .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
+    return line->limit;
+}
+
 /* A walk that is not remembered, or no longer true: walks, and remembers. NULL: it faults, or is not of that kind. */
 static __attribute__((noinline)) const struct walk_memo_line *walk_anew(struct vcpu *v, u64 linear,
                                                                         enum access_kind kind)
@@ -156,15 +170,10 @@ bool translated_reach(struct vcpu *v)
     const struct walk_memo_line *walk = walk_memo_find(v, linear, walk_access_of(kind), access_cpl(v));
     if (!walk)
         walk = walk_anew(v, linear, kind);
-    if (!walk || !may_fill(v, walk, request))
+    if (!walk || !translated_fill(v, walk, request, linear, line))
         return false;
-    if (walk->lapic)
-        fill_register(line, walk, request, linear);
-    else
-        *line = (struct code_line){
-            .linear = linear & PAGE_MASK, .limit = PAGE_SIZE - request.size + 1, .host = (u64)walk->touch};
     line->linear -= base;
-    return line->limit;
+    return true;
 }
 
 /* Code that the running cluster was made from has changed, or may have, or is no longer where RIP leads to. */

@@ -4,6 +4,7 @@
 #define EMUL_TRANSLATED_H
 
 #include "emul/translate.h"
+#include "ept/walk_memo.h"
 
 /*
  * Sets up v->frame. Of *ends the members `end`, `end_dirty`, `end_care` and `segment_base` count, and `budget`: TSC
@@ -33,6 +34,13 @@ bool translated_is_there(struct vcpu *v, const struct translation *t);
 /* Fills the line that v->frame.request names, for v->frame.linear beyond where it began. False: that is not for a line.
  */
 bool translated_reach(struct vcpu *v);
+
+/*
+ * *line becomes what `request` may touch from `linear` on, which *walk, of this moment, leads to; `linear` as it is,
+ * though a segment may have a base. False: that is not for a line, and it holds nothing.
+ */
+bool translated_fill(struct vcpu *v, const struct walk_memo_line *walk, struct code_reach request, u64 linear,
+                     struct code_line *line);
 
 /* Performs v->frame.performed; v->frame.left says whether the cluster ends there. */
 void translated_perform(struct vcpu *v);

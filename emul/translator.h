@@ -7,6 +7,7 @@
 #define EMUL_TRANSLATOR_H
 
 #include "emul/emit.h"
+#include "emul/kept_lines.h"
 #include "emul/translate.h"
 
 #define SLOT(member) ((u32)offsetof(struct vcpu, member))
@@ -59,6 +60,7 @@ struct translator {
     bool dirties;           /* some instruction may leave something in v->dirty */
     u64 *avoided;
     struct performed *performed;
+    struct kept_lines *kept;
     bool writes_rsp;
     const u8 *label[CLUSTER_NODES];
     u16 waiting[CLUSTER_NODES]; /* the last jump to each instruction that waits for its label, plus 1 */
@@ -133,6 +135,7 @@ u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at);
 struct line_use tr_target_line_begin(struct translator *t, u32 index, enum later_kind otherwise);
 void tr_line_end(struct translator *t, const struct line_use *use);
 u32 tr_line_slot(u32 line);
+struct code_reach tr_line_asks(const struct translator *t, u32 line);
 void tr_memory_through_line(struct translator *t, u32 index);
 void tr_emit_reach(struct translator *t, const struct later *l);
 bool tr_register_access(struct translator *t);

@@ -27,6 +27,7 @@ static void forget_lines(struct vcpu *v, const struct window *window)
     memo->cr4 = v->cr4;
     memo->efer = v->efer;
     memo->generation = window->ept->generation;
+    memo->epoch++;
     for (u32 i = 0; i < WALK_MEMO_LINES; i++)
         memo->line[i].key = 0;
 }

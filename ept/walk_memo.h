@@ -40,6 +40,7 @@ struct walk_memo {
     /* What all lines were learned under. */
     u64 cr0, cr4, efer;
     u32 generation; /* ept.generation: `ptr` and `class` hold as long as no hole comes or goes */
+    u32 epoch;      /* counts how often they were forgotten */
     /* The address space that walks are in now. */
     u64 cr3;
     const u8 *table; /* that CR3 names; walk_memo_no_table: it is not in RAM */

@@ -54,14 +54,16 @@ struct code_frame {
     u32 rounds, weak_rounds;
     u32 side; /* of code that is watched: at which instruction + 1 of its cluster it was left; 0: for another reason */
     u32 left; /* perform: the cluster must be left */
-    struct code_reach request; /* for reach */
-    const void *performed;     /* for perform: struct performed */
-    const u8 *plain_ports;     /* as in struct policy */
-    void *console_line;        /* struct console_line; NULL: nobody follows the console */
-    const void *running;       /* struct translation: whose code runs */
-    u64 bounce;                /* what was read from a device 32 bits wide */
-    u64 exit_host;             /* where the LAPIC's register is that the exit was about; 0: it is no simple access */
-    u64 exit_limit;            /* 1; 0: the same */
+    struct code_reach request;                /* for reach */
+    const void *performed;                    /* for perform: struct performed */
+    const u8 *plain_ports;                    /* as in struct policy */
+    void *console_line;                       /* struct console_line; NULL: nobody follows the console */
+    const void *running;                      /* struct translation: whose code runs */
+    void *learned;                            /* struct kept_lines (emul/kept_lines.h): of the lines of this run, */
+    const void *learned_dirty, *learned_care; /* at the end of which these are `end_dirty` and `end_care` again */
+    u64 bounce;                               /* what was read from a device 32 bits wide */
+    u64 exit_host;  /* where the LAPIC's register is that the exit was about; 0: it is no simple access */
+    u64 exit_limit; /* 1; 0: the same */
     struct code_line line[CODE_LINES];
 };
 

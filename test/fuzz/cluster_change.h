@@ -150,6 +150,22 @@ static void remap(void)
     cluster_seen.remapped++;
 }
 
+/* Data and the stack elsewhere, or with other rights: what lines are kept across. */
+static void remap_data(void)
+{
+    static const u64 to[] = {DATA, DATA + PAGE_SIZE, DATA + PAGE_SIZE, READ_ONLY, MMIO_AT, CODE};
+    u64 linear = DATA + draw(2) * PAGE_SIZE, page = draw(3) ? linear : to[draw(COUNT_OF(to))];
+    u64 flags = cluster_mapping.data[0];
+    u32 space = draw(SPACES), kind = draw(8);
+    if (kind < 4)
+        flags |= kind << 5; /* accessed, dirty */
+    else if (kind == 4)
+        flags ^= 1u << draw(3);
+    for (EACH_GUEST)
+        map_page(space, linear, page | flags);
+    cluster_seen.remapped++;
+}
+
 /* Where CS ends: far away, or near the end of the code. */
 static void set_limit(void)
 {
@@ -175,6 +191,8 @@ static void between(void)
             set_space(space);
     else if (event < 17)
         set_limit();
+    else if (event < 21 && cluster_mapping.paging != PAGING_NONE)
+        remap_data();
     cluster_now += draw(4) ? 1000 : WRITE_WINDOW / 2;
 }
 

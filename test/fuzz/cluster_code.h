@@ -194,17 +194,6 @@ static u32 put_prefixes(struct code *code, u32 at, u32 carry)
     return at;
 }
 
-/*
- * SDM "SHLD", "SHRD": a count beyond the operand leaves an undefined result. The interpreter has that of Intel's
- * processors, on which nothing is left out for this.
- */
-static bool is_up_to_processor(const struct insn *insn)
-{
-    bool by_cl = insn->opcode & 1;
-    bool beyond = insn->operand_size == 2 && (by_cl || ((u64)insn->immediate & 31) > 16);
-    return (insn->op == OP_SHLD || insn->op == OP_SHRD) && beyond && !__builtin_cpu_is("intel");
-}
-
 /* One instruction of this shape at `start`. Returns its length; 0: it came to nothing. */
 static u32 put_shape(struct code *code, u32 start, const struct shape *shape, u32 carry, u32 base)
 {
@@ -240,7 +229,7 @@ static u32 put_shape(struct code *code, u32 start, const struct shape *shape, u3
     }
     if (insn_decode(code->bytes + start, INSN_MAX, code->size, &insn) != DECODE_OK || insn.op == OP_OTHER)
         return 0;
-    if ((carry != CARRY_NOT && cluster_carry(&insn) == CARRY_NOT) || is_up_to_processor(&insn))
+    if (carry != CARRY_NOT && cluster_carry(&insn) == CARRY_NOT)
         return 0;
     return insn.length;
 }

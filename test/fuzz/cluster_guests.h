@@ -146,6 +146,7 @@ static void cluster_begin(void)
     u8 *memory = cluster_code_memory();
     sites_init(cluster_sites, &vm->coherence, memory, cluster_code);
     cluster_sites->paths_at_once = draw(8) != 0;
+    cluster_sites->keep_after = 1 + draw(2);
     cluster_sites->flow = (enum cluster_flow)(draw(4) ? CLUSTER_FLOW_END - 1 : draw(CLUSTER_FLOW_END - 1));
     cluster_sites->maker.ticks = draw(3) ? 1 + draw(100) : 0;
     cluster_sites->cluster_max = draw(8) ? 2 + draw(CLUSTER_MAX - 1) : 1;

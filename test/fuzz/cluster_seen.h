@@ -18,6 +18,7 @@ static struct {
     /* Traces made, and their instructions; instructions performed to see where paths lead; paths by a way out of a
      * trace */
     u64 traced, traced_insns, recorded, sides;
+    u64 kept;          /* runs that began with the lines of an earlier one */
     u64 slices;        /* of the making of traces */
     u64 several;       /* translations for several places that have a table of accounts */
     u64 ways, roaming; /* computed jumps that are followed; traces of an instruction that is at several places */

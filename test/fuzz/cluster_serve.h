@@ -5,6 +5,7 @@
 #ifndef TEST_FUZZ_CLUSTER_SERVE_H
 #define TEST_FUZZ_CLUSTER_SERVE_H
 
+#include "emul/kept_lines.h"
 #include "test/fuzz/cluster_ahead.h"
 #include "test/fuzz/cluster_step.h"
 
@@ -154,6 +155,18 @@ static void enter_quickly(struct vcpu *v, struct translation *found)
     cluster_seen.quick++;
 }
 
+/* What its code begins with, if it has lines: MOV EDX, kept; CALL [RDX]. NULL: it has none. */
+static struct kept_lines *kept_of(const struct translation *one)
+{
+    static const u8 call[] = {0xff, 0x52, 0};
+    const u8 *found = memmem(one->code, 64, call, sizeof(call));
+    u32 at;
+    if (!found || found[-5] != 0xba)
+        return NULL;
+    memcpy(&at, found - 4, sizeof(at));
+    return (struct kept_lines *)(u64)at;
+}
+
 static void draw_budget(struct vcpu *v)
 {
     cluster_tsc = draw(2) ? 0 : ~0ull - draw(64) - (1ull << 40);
@@ -194,8 +207,11 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     if ((u64)found->avoided % 64)
         trouble("a piece that is not aligned");
     v->frame.side = 0;
+    const struct kept_lines *kept = kept_of(found);
+    u32 kept_uses = kept ? kept->uses : 0;
     *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
     note_proved(found);
+    cluster_seen.kept += kept && kept->uses == kept_uses - 1;
     outcome->side = found->watched && outcome->left != LEFT_CARE ? v->frame.side : 0;
     ahead_end();
     for (u32 i = 0; i < WOULD_END; i++)

@@ -70,13 +70,14 @@ static void say(u64 first_seed)
         longest = cluster_seen.lengths[i] ? i : longest;
     }
     printf("  runs: %llu by the straight end, %llu with flags, %llu with care, %llu of them by a fault; %llu entered "
-           "quickly, %llu with pages that they may write; %.1f instructions each; clusters of %.1f instructions, up to "
+           "quickly, %llu with pages that they may write, %llu with the lines of an earlier run; %.1f instructions "
+           "each; clusters of %.1f instructions, up to "
            "%llu\n",
            (unsigned long long)left[LEFT_END], (unsigned long long)left[LEFT_DIRTY],
            (unsigned long long)left[LEFT_CARE], (unsigned long long)cluster_seen.events,
            (unsigned long long)cluster_seen.quick, (unsigned long long)cluster_seen.proved,
-           (double)insns / (double)cluster_seen.runs, (double)lengths / (double)cluster_seen.made,
-           (unsigned long long)longest);
+           (unsigned long long)cluster_seen.kept, (double)insns / (double)cluster_seen.runs,
+           (double)lengths / (double)cluster_seen.made, (unsigned long long)longest);
     printf("  exits met: none %llu, in %llu, out %llu, LAPIC %llu, MMIO %llu, DR %llu; lost to the ring %llu, to the "
            "table %llu, stale %llu; entries that changed under a line %llu, "
            "under their instruction %llu\n",

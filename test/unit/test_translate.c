@@ -587,7 +587,7 @@ static void random_clusters(void **state)
     assert_true(cluster_seen.quick > 2000 && cluster_seen.uncounted * 100 < cluster_seen.runs);
     assert_true(cluster_seen.lost_to_ring > 250 && cluster_seen.lost_to_table > 40 && cluster_seen.stale > 1);
     assert_true(cluster_seen.paging[PAGING_32] > 30 && cluster_seen.paging[PAGING_PAE] > 25);
-    assert_true(cluster_seen.bus > 1000);
+    assert_true(cluster_seen.bus > 1000 && cluster_seen.kept > 1000);
     assert_true(cluster_seen.traced > 250 && cluster_seen.traced_insns > 20 * cluster_seen.traced);
     assert_true(cluster_seen.sides > 200 && cluster_seen.roaming > 35 && cluster_seen.several > 35 &&
                 cluster_seen.recorded > 40000);

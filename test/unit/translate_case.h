@@ -42,6 +42,7 @@ static void begin(enum guest_mode mode, bool user)
     cluster_sites->cluster_max = CLUSTER_MAX;
     cluster_sites->maker.ticks = 0; /* at once */
     cluster_sites->tracker.threshold = 3;
+    cluster_sites->keep_after = 1;
     memset(&initial, 0, sizeof(initial));
     initial.rflags = RFLAGS_FIXED1 | RFLAGS_IOPL;
     initial.dr7 = 0x400;
@@ -92,7 +93,7 @@ static u64 turn_once(void)
 }
 
 /* With traces, which are made at the first exit; the console is followed. */
-static void begin_traces(void)
+__attribute__((unused)) static void begin_traces(void)
 {
     begin(MODE_64, false);
     for (EACH_GUEST) {
@@ -106,7 +107,7 @@ static void begin_traces(void)
 }
 
 /* What is there for the instruction at `rip`. */
-static const struct translation *made_at(u64 rip)
+__attribute__((unused)) static const struct translation *made_at(u64 rip)
 {
     const struct translation *found = translations_find(&cluster_sites->tc, rip);
     assert_non_null(found);
