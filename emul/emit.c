@@ -147,11 +147,6 @@ void emit_slot_add8(struct emitter *e, u32 slot, s32 value)
     emit8(e, (u32)value);
 }
 
-void emit_add8(struct emitter *e, u32 reg, s32 value)
-{
-    emit_code(e, REX_W | 0x83 << 8 | (0xc0 | reg) << 16 | (u32)value << 24, 4);
-}
-
 void emit_store_constant(struct emitter *e, u32 base, u64 value)
 {
     bool sign = fits32(value);
@@ -165,6 +160,13 @@ void emit_store_constant(struct emitter *e, u32 base, u64 value)
     emit8(e, 0xc7);
     emit_base(e, 0, base, 4);
     emit32(e, value >> 32);
+}
+
+void emit_compare_constant(struct emitter *e, u32 base, u64 value)
+{
+    emit_code(e, REX_W | 0x81 << 8, 2);
+    emit_base(e, 7, base, 0);
+    emit32(e, value);
 }
 
 void emit_load(struct emitter *e, u32 reg, u32 base)

@@ -65,11 +65,12 @@ void emit_slot32_test(struct emitter *e, u32 slot, u32 value);
 /* All 64 bits of a slot, from a value that is sign-extended from 32. */
 void emit_slot_set(struct emitter *e, u32 slot, u64 value);
 
-/* ADD of a signed byte to a slot, or to a register of the low eight. */
+/* ADD of a signed byte to a slot. */
 void emit_slot_add8(struct emitter *e, u32 slot, s32 value);
-void emit_add8(struct emitter *e, u32 reg, s32 value);
 /* MOV [base], value; 64 bits, in two halves where it is not sign-extended from 32. `base` is one of the low eight. */
 void emit_store_constant(struct emitter *e, u32 base, u64 value);
+/* CMP [base], value: 64 bits, sign-extended from 32. `base` is one of the low eight. */
+void emit_compare_constant(struct emitter *e, u32 base, u64 value);
 /* MOV from [base] to a register, and from a register. */
 void emit_load(struct emitter *e, u32 reg, u32 base);
 void emit_store(struct emitter *e, u32 reg, u32 base);

@@ -99,6 +99,12 @@ static inline bool policy_is_apic(const struct policy *policy, u64 at)
     return policy->apic_page && !((at ^ policy->apic_base) & PAGE_MASK);
 }
 
+/* Whether a byte read or written at `port` is no more than that. */
+static inline bool policy_is_plain(const struct policy *policy, u16 port)
+{
+    return policy->plain_ports[port / 8] >> port % 8 & 1;
+}
+
 /* For reports: "COM1", "PCI config", "PIC1"...; "other" where nothing is known. */
 const char *port_name(u16 port);
 /* The same, with the names of this machine's ACPI and reset registers, which the FADT gives. */

@@ -202,6 +202,8 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
         .keep_after = sites->keep_after,
     };
     u32 entry;
+    if (request.any_port && policy_is_plain(&v->vm->policy, (u16)exit->cause.where))
+        request.usual_port = (u16)exit->cause.where;
     if (!sites->roams)
         request.register_at = register_of(v, cluster, exit);
     if (!sites->roams && exit->cause.kind == TRACK_PAGE && !policy_is_apic(&v->vm->policy, exit->detail) &&

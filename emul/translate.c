@@ -178,12 +178,33 @@ static void carry(struct translator *t, u32 index)
     }
 }
 
+/* A set by BIT(), those of an address among them. */
+static u32 named_registers(const struct insn *insn)
+{
+    u32 set = tr_registers_of(insn), base = insn->memory.base, index = insn->memory.index;
+    return set | (base < GPR_COUNT ? 1u << base : 0) | (index < GPR_COUNT ? 1u << index : 0);
+}
+
+/* Whether a register that is lent is of no concern here, or will be given back where it is. */
+static bool may_stay_lent(struct translator *t, u32 index)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    u32 by_line = 1u << CARRY_MEMORY | 1u << CARRY_STACK | 1u << CARRY_RET;
+    if (t->lent == NOT_LENT || at->carry == CARRY_JUMP)
+        return true;
+    if (at->carry == CARRY_REGISTERS || at->carry == CARRY_CALL)
+        return !(named_registers(&at->insn) >> t->lent & 1);
+    return by_line >> at->carry & 1 && through_line(t, index);
+}
+
 /* With the ways out of it. */
 static void carry_and_go_on(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     if (at->joins)
         tr_label_here(t, index);
+    if (!may_stay_lent(t, index))
+        tr_give_back(t);
     switch (at->carry) {
     case CARRY_JUMP:
         tr_jump(t, index);
@@ -230,6 +251,8 @@ static void emit_later(struct translator *t)
         emit_bind(&t->e, l->from);
         switch (l->kind) {
         case LATER_LEAVE:
+            t->lent = l->lent;
+            tr_give_back(t);
             if (l->side)
                 tr_leave_aside(t, l->index, l->flags, l->rip);
             else
@@ -328,6 +351,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     memset(t, 0, offsetof(struct translator, jump));
     t->request = request;
     t->cluster = request->cluster;
+    t->lent = NOT_LENT;
     memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
     look_over(t);
     u32 kept = request->head + t->performed_max * (u32)sizeof(struct performed),

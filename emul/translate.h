@@ -40,9 +40,10 @@ struct translate_request {
     bool any_register;     /* frame.exit_host says where that register is, if it is such an access: 32 bits wide */
     u16 console_data;      /* as in struct policy */
     bool console_followed; /* characters for it need no more than struct console_line asks */
-    bool any_port; /* the instruction that exited is at one port now, and at another one then: IN or OUT of a byte */
-    bool alone;    /* engine=translate */
-    bool watch;    /* where the guest leaves the path, frame.side says at which instruction */
+    bool any_port;  /* the instruction that exited is at one port now, and at another one then: IN or OUT of a byte */
+    u16 usual_port; /* of these, one that no guard looks at, to be asked for first; 0: none */
+    bool alone;     /* engine=translate */
+    bool watch;     /* where the guest leaves the path, frame.side says at which instruction */
     struct slices *slices; /* where to pause; NULL: nowhere */
     u32 keep_after;        /* runs, until the lines of one are kept (emul/kept_lines.h) */
     u32 head;              /* bytes at the start of the room that are not the translator's; a multiple of 16 */

@@ -49,12 +49,23 @@ static void follow_console(struct translator *t, u32 index)
     emit_slot(e, SLOT_LOAD, RBX, SLOT(frame.save));
 }
 
+/* CMP DX, port */
+static void compare_port(struct emitter *e, u32 port)
+{
+    emit_code(e, 0xfa8166 | (u64)port << 24, 5);
+}
+
 /* Whatever port is in DX: if it is no plain one, the interpreter performs the instruction. */
 static void ask_port(struct translator *t, u32 index)
 {
     static const u8 ask[] = {0x0f, 0xb7, 0xf2, 0x0f, 0xa3, 0x33}; /* MOVZX ESI, DX; BT [RBX], ESI */
     struct emitter *e = &t->e;
+    struct fixup32 usual = {NULL};
     tr_flags_save(t);
+    if (t->request->usual_port) {
+        compare_port(e, t->request->usual_port);
+        usual = emit_jcc(e, CC_E);
+    }
     emit_slot(e, SLOT_STORE, RBX, SLOT(frame.save));
     emit_slot(e, SLOT_STORE, RSI, SLOT(frame.save2));
     emit_slot(e, SLOT_LOAD, RBX, SLOT(frame.plain_ports));
@@ -62,12 +73,8 @@ static void ask_port(struct translator *t, u32 index)
     emit_slot(e, SLOT_LOAD, RBX, SLOT(frame.save));
     emit_slot(e, SLOT_LOAD, RSI, SLOT(frame.save2));
     perform_if(t, index, CC_AE);
-}
-
-/* CMP DX, port */
-static void compare_port(struct emitter *e, u32 port)
-{
-    emit_code(e, 0xfa8166 | (u64)port << 24, 5);
+    if (usual.at)
+        emit_bind(e, usual);
 }
 
 /* At one port now and at another one then; one of them may be the console's. */

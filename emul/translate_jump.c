@@ -14,12 +14,26 @@ static void go_back(struct translator *t, const struct cluster_insn *at, int to)
     l->back = t->label[to];
 }
 
-/* To an instruction that is to come. */
-void tr_jump_ahead(struct translator *t, u32 to)
+/* From there to an instruction that is to come. */
+static void jump_ahead(struct translator *t, u32 to, struct fixup32 from)
 {
-    t->jump[t->jump_count].from = emit_jump(&t->e);
+    t->jump[t->jump_count].from = from;
     t->jump[t->jump_count].other = t->waiting[to];
     t->waiting[to] = (u16)++t->jump_count;
+}
+
+void tr_jump_ahead(struct translator *t, u32 to)
+{
+    jump_ahead(t, to, emit_jump(&t->e));
+}
+
+/* Off the path, to `rip`. */
+static void leave_aside(struct translator *t, u32 index, u64 rip, struct fixup32 from)
+{
+    struct later *l = tr_later(t, LATER_LEAVE, from);
+    l->rip = rip;
+    l->index = (u16)index;
+    l->side = true;
 }
 
 /* From the instruction at `index` to that at `to`, by a jump; or out, to `rip`. The flags are saved. */
@@ -28,24 +42,24 @@ void tr_go(struct translator *t, u32 index, int to, u64 rip)
     tr_flags_to_slot(t);
     t->flags = FLAGS_IN_SLOT;
     if (to == CLUSTER_OUT) {
-        struct later *l = tr_later(t, LATER_LEAVE, emit_jump(&t->e));
-        l->rip = rip;
-        l->index = (u16)index;
-        l->side = true;
-    } else if (to <= (int)index) {
-        go_back(t, &t->cluster->at[index], to);
-    } else {
-        tr_jump_ahead(t, (u32)to);
+        leave_aside(t, index, rip, emit_jump(&t->e));
+        return;
     }
+    tr_give_back(t);
+    if (to <= (int)index)
+        go_back(t, &t->cluster->at[index], to);
+    else
+        tr_jump_ahead(t, (u32)to);
 }
 
 /* To the instruction that follows where no jump is taken. */
 void tr_go_on(struct translator *t, u32 index)
 {
     int next = t->cluster->at[index].next;
-    if (next == CLUSTER_OUT && index + 1 == t->cluster->count)
+    if (next == CLUSTER_OUT && index + 1 == t->cluster->count) {
+        tr_give_back(t);
         tr_leave_aside(t, index, t->flags, tr_rip_after(t, index));
-    else if (next != (int)index + 1)
+    } else if (next != (int)index + 1)
         tr_go(t, index, next, tr_rip_after(t, index));
 }
 
@@ -107,6 +121,22 @@ static u64 jump_target(const struct translator *t, u32 index)
     return insn->operand_size == 2 ? (u16)target : (u32)target;
 }
 
+/* Jcc on and out is one jump; the flags are in the machine and in the slot. */
+static void go_if(struct translator *t, u32 index, u64 rip)
+{
+    const struct cluster_insn *at = &t->cluster->at[index];
+    u32 flags = t->flags;
+    if (at->target != CLUSTER_OUT)
+        tr_give_back(t);
+    struct fixup32 taken = emit_jcc(&t->e, at->insn.condition);
+    t->flags = FLAGS_IN_SLOT;
+    if (at->target == CLUSTER_OUT)
+        leave_aside(t, index, rip, taken);
+    else
+        jump_ahead(t, (u32)at->target, taken);
+    t->flags = flags;
+}
+
 void tr_jump(struct translator *t, u32 index)
 {
     const struct cluster_insn *at = &t->cluster->at[index];
@@ -116,7 +146,12 @@ void tr_jump(struct translator *t, u32 index)
     tr_flags_to_slot(t);
     if (at->insn.op == OP_JCC)
         tr_flags_to_machine(t);
-    u32 flags = t->flags;
+    if (at->insn.op == OP_JCC && (at->target == CLUSTER_OUT || at->target > (int)index)) {
+        go_if(t, index, jump_target(t, index));
+        tr_go_on(t, index);
+        return;
+    }
+    u32 flags = t->flags, lent = t->lent;
     u32 count = jump_not_taken(t, &at->insn, not_taken);
     if (at->insn.op != OP_JCC)
         flags &= ~(u32)FLAGS_IN_MACHINE;
@@ -127,6 +162,7 @@ void tr_jump(struct translator *t, u32 index)
     for (u32 i = 0; i < count; i++)
         emit_bind(&t->e, not_taken[i]);
     t->flags = flags;
+    t->lent = lent;
     tr_go_on(t, index);
 }
 
@@ -134,6 +170,7 @@ void tr_jump(struct translator *t, u32 index)
 void tr_label_here(struct translator *t, u32 index)
 {
     tr_flags_to_slot(t);
+    tr_give_back(t);
     t->flags = FLAGS_IN_SLOT;
     t->label[index] = t->e.at;
     for (u32 i = t->waiting[index]; i; i = t->jump[i - 1].other)

@@ -105,17 +105,33 @@ static u32 scratch_for(const struct insn *insn)
     return tr_registers_of(insn) & 1u << RBX ? RSI : RBX;
 }
 
+/*
+ * A register that was lent stays so until somebody needs the guest's value, since the next operand mostly needs one as
+ * well. At labels none is lent.
+ */
+void tr_give_back(struct translator *t)
+{
+    if (t->lent != NOT_LENT)
+        emit_slot(&t->e, SLOT_LOAD, t->lent, SLOT(frame.save));
+    t->lent = NOT_LENT;
+}
+
+/* For an operand whose address has `base` and `index`: what is lent already has the guest's value again for it. */
+static void lend(struct translator *t, u32 reg, u32 base, u32 index)
+{
+    if (t->lent == reg && (base == reg || index == reg))
+        emit_slot(&t->e, SLOT_LOAD, reg, SLOT(frame.save));
+    if (t->lent == reg)
+        return;
+    tr_give_back(t);
+    emit_slot(&t->e, SLOT_STORE, reg, SLOT(frame.save));
+    t->lent = reg;
+}
+
 /* AND RBX or RSI, PAGE_MASK */
 static void emit_page_of(struct emitter *e, u32 reg)
 {
     emit_code(e, 0xe08148 | reg << 16 | PAGE_MASK << 24, 7);
-}
-
-static void emit_stack_address(struct translator *t, const struct insn *insn, u32 scratch)
-{
-    emit_slot(&t->e, SLOT_LOAD, scratch, GPR_SLOT(RSP));
-    if (pushes(insn))
-        emit_add8(&t->e, scratch, -8);
 }
 
 static void emit_address(struct translator *t, u32 index, u32 scratch)
@@ -135,8 +151,8 @@ u32 tr_line_slot(u32 line)
 }
 
 /*
- * The scratch register becomes the operand's host address. Where the line does not reach and cannot be made to:
- * `otherwise`. The flags are saved; what comes next is the access, then tr_line_end().
+ * The scratch register becomes the operand's host address, and is lent from then on. Where the line does not reach and
+ * cannot be made to: `otherwise`. The flags are saved; what comes next is the access, then tr_line_end().
  */
 static struct line_use begin_line(struct translator *t, u32 index, enum later_kind otherwise, u32 line, bool on_stack)
 {
@@ -148,10 +164,12 @@ static struct line_use begin_line(struct translator *t, u32 index, enum later_ki
         line = 0;
     }
     tr_flags_save(t);
-    emit_slot(e, SLOT_STORE, use.scratch, SLOT(frame.save));
+    if (on_stack && pushes(&at->insn))
+        emit_slot_add8(e, GPR_SLOT(RSP), -8); /* taken back where it is not pushed here: tr_emit_reach() */
+    lend(t, use.scratch, on_stack ? REG_NONE : at->insn.memory.base, on_stack ? REG_NONE : at->insn.memory.index);
     use.back = e->at;
     if (on_stack)
-        emit_stack_address(t, &at->insn, use.scratch);
+        emit_slot(e, SLOT_LOAD, use.scratch, GPR_SLOT(RSP));
     else
         emit_address(t, index, use.scratch);
     emit_slot(e, SLOT_SUB, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
@@ -163,6 +181,7 @@ static struct line_use begin_line(struct translator *t, u32 index, enum later_ki
     use.later->line = (u8)line;
     use.later->back = use.back;
     use.later->rip = at->rip;
+    use.later->pushes = on_stack && pushes(&at->insn);
     return use;
 }
 
@@ -193,7 +212,6 @@ void tr_memory_through_line(struct translator *t, u32 index)
     tr_flags_before(t, insn);
     tr_emit_with_memory(t, insn, use.scratch, 0);
     tr_flags_after(t, insn);
-    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
     if (at->role != ROLE_FILLER)
         tr_count_avoided(t, at);
     tr_line_end(t, &use);
@@ -227,6 +245,8 @@ void tr_emit_reach(struct translator *t, const struct later *l)
     emit32(e, word);
     emit32(e, tr_line_slot(l->line));
     emit_jcc_back(e, CC_NE, l->back);
+    if (l->pushes)
+        emit_slot_add8(e, GPR_SLOT(RSP), 8);
     if (l->kind == LATER_REACH_OR_LEAVE) {
         tr_leave_now(t, l->flags, l->rip);
         return;

@@ -23,8 +23,8 @@ void tr_stack(struct translator *t, u32 index)
         emit_store(&t->e, operand->reg, use.scratch);
     else
         emit_load(&t->e, operand->reg, use.scratch);
-    move_rsp(t, insn->op == OP_PUSH ? -8 : 8);
-    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
+    if (insn->op == OP_POP)
+        move_rsp(t, 8);
     tr_line_end(t, &use);
 }
 
@@ -58,6 +58,20 @@ static u32 last_way(const struct cluster *cluster, u32 first)
     return last;
 }
 
+/* The one way that is in the cluster; NULL: there are more, or none. */
+static const struct cluster_way *only_way(const struct cluster *cluster, u32 first)
+{
+    const struct cluster_way *only = NULL;
+    for (u32 way = first; way != CLUSTER_NO_WAY; way = cluster->way[way].other) {
+        if (cluster->way[way].to == CLUSTER_OUT)
+            continue;
+        if (only)
+            return NULL;
+        only = &cluster->way[way];
+    }
+    return only;
+}
+
 static void leave_by(struct translator *t, u32 index, enum later_kind kind, struct fixup32 from)
 {
     struct later *l = tr_later(t, kind, from);
@@ -75,6 +89,7 @@ static void go_by_slot(struct translator *t, u32 index, u32 slot, before_going *
     const struct cluster *cluster = t->cluster;
     u32 flags = t->flags, last = last_way(cluster, cluster->at[index].way);
     struct fixup32 unequal[2];
+    tr_give_back(t);
     for (u32 way = cluster->at[index].way; last != CLUSTER_NO_WAY; way = cluster->way[way].other) {
         const struct cluster_way *one = &cluster->way[way];
         if (one->to == CLUSTER_OUT)
@@ -111,8 +126,6 @@ static void push_return(struct translator *t, u32 index)
     bool again = is_by_memory(&t->cluster->at[index]);
     struct line_use use = tr_line_begin(t, index, again ? LATER_REACH_AND_LEAVE : LATER_REACH);
     emit_store_constant(&t->e, use.scratch, tr_rip_after(t, index));
-    move_rsp(t, -8);
-    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
     tr_line_end(t, &use);
 }
 
@@ -134,7 +147,6 @@ static void note_target_in_memory(struct translator *t, u32 index)
     struct line_use use = tr_target_line_begin(t, index, LATER_REACH_AND_LEAVE);
     emit_load(&t->e, use.scratch, use.scratch);
     emit_slot(&t->e, SLOT_STORE, use.scratch, SLOT(frame.linear));
-    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
     tr_line_end(t, &use);
 }
 
@@ -200,9 +212,18 @@ void tr_return(struct translator *t, u32 index)
         return;
     }
     struct line_use use = tr_line_begin(t, index, LATER_REACH_OR_LEAVE);
+    const struct cluster_way *only = only_way(t->cluster, at->way);
+    if (only && only->rip == (u64)(s32)only->rip) {
+        emit_compare_constant(&t->e, use.scratch, only->rip);
+        tr_line_end(t, &use);
+        leave_by(t, index, LATER_LEAVE, emit_jcc(&t->e, CC_NE));
+        pop_return(t, index);
+        if (only->to != (int)index + 1)
+            tr_go(t, index, only->to, 0);
+        return;
+    }
     emit_load(&t->e, use.scratch, use.scratch);
     emit_slot(&t->e, SLOT_STORE, use.scratch, SLOT(frame.linear));
-    emit_slot(&t->e, SLOT_LOAD, use.scratch, SLOT(frame.save));
     tr_line_end(t, &use);
     go_by_slot(t, index, SLOT(frame.linear), pop_return, LATER_LEAVE);
 }

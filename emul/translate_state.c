@@ -140,7 +140,7 @@ struct later *tr_later(struct translator *t, enum later_kind kind, struct fixup3
         return &t->later[0];
     }
     struct later *l = &t->later[t->later_count++];
-    *l = (struct later){.from = from, .kind = (u8)kind, .flags = (u8)t->flags};
+    *l = (struct later){.from = from, .kind = (u8)kind, .flags = (u8)t->flags, .lent = (u8)t->lent};
     return l;
 }
 

@@ -43,6 +43,8 @@ struct later {
     u8 scratch, line;      /* LATER_REACH */
     u16 index;             /* of the instruction */
     bool side;             /* LATER_LEAVE: the guest goes where the cluster does not */
+    bool pushes;           /* LATER_REACH: RSP is where the operand will be */
+    u8 lent;               /* LATER_LEAVE: the register whose guest value is in frame.save, or NOT_LENT */
     u64 rip;               /* where the guest goes on when it is left */
     const u8 *back, *past; /* where the code comes back to: LATER_REACH, LATER_TIME */
 };
@@ -52,6 +54,7 @@ struct translator {
     const struct translate_request *request;
     const struct cluster *cluster;
     u32 flags;  /* enum flags_at */
+    u32 lent;   /* the register whose guest value is in frame.save, and perhaps nowhere else: RBX, RSI, or NOT_LENT */
     u32 lines;  /* used */
     u32 rounds; /* of a strong loop between two looks at the time */
     u32 performed_count, performed_max, later_count, jump_count;
@@ -93,6 +96,7 @@ struct layout {
 };
 
 #define NO_LINE CODE_LINES
+#define NOT_LENT 0xff
 #define LINE_UNKNOWN 0xff
 
 /* ---- flags, ways out, counts: emul/translate_state.c ---- */
@@ -139,6 +143,7 @@ struct code_reach tr_line_asks(const struct translator *t, u32 line);
 void tr_memory_through_line(struct translator *t, u32 index);
 void tr_emit_reach(struct translator *t, const struct later *l);
 bool tr_register_access(struct translator *t);
+void tr_give_back(struct translator *t);
 void tr_prime_line(struct translator *t);
 
 /* ---- ports, debug registers: emul/translate_device.c ---- */

@@ -70,6 +70,14 @@ def build(out, must, workloads):
             f.write(block.to_bytes(4, "little") * 1024)
 
 
+def means(some):
+    """Of the figures of several boots, and how far their ticks are apart."""
+    figures = {key: statistics.mean(one[key] for one in some) for key in some[0]}
+    if len(some) > 1:
+        figures["ticks_sd"] = statistics.stdev(one["ticks"] for one in some) / figures["ops"]
+    return figures
+
+
 class Boot:
     """One boot of Linux: engine None is bare."""
 
@@ -127,18 +135,15 @@ class Boot:
 
     def run(self, model):
         """{workload: {"ops": n, "ticks": n, ...}}"""
-        if not self.boots_as:
-            marks, _ = self.marks(model, 0)
-            return {phase: self.phase(phase, marks) for phase in self.phases}
-        some = [self.whole(model, pad) for pad in pads()]
-        figures = {key: statistics.mean(one[key] for one in some) for key in some[0]}
-        if len(some) > 1:
-            figures["ticks_sd"] = statistics.stdev(one["ticks"] for one in some)
-        return {workload: {"ops": 1, **figures} for workload in self.boots_as}
+        some = [self.once(model, pad) for pad in pads()]
+        return {workload: means([one[workload] for one in some]) for workload in some[0]}
 
-    def whole(self, model, pad):
+    def once(self, model, pad):
         marks, ticks = self.marks(model, pad)
-        return {"ticks": ticks, **{key: value for key, value in marks["end"].items() if key != "tsc"}}
+        if not self.boots_as:
+            return {phase: self.phase(phase, marks) for phase in self.phases}
+        figures = {"ticks": ticks, **{key: value for key, value in marks["end"].items() if key != "tsc"}}
+        return {workload: {"ops": 1, **figures} for workload in self.boots_as}
 
     def marks(self, model, pad):
         """({mark: {key: number}}, ticks) of one boot"""
