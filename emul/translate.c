@@ -25,6 +25,19 @@ static bool touches_flags(const struct cluster *cluster)
 /* RDTSC; SHL RDX, 32; OR RAX, RDX */
 static const u8 rdtsc_to_rax[] = {0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0};
 
+/* As they were at the end of an earlier run, or empty. RAX, RCX, RDX are changed. */
+static void open_lines(struct translator *t)
+{
+    struct emitter *e = &t->e;
+    if (t->kept) {
+        emit_constant(e, RDX, (u64)t->kept);
+        emit_code(e, 0x52ff | (u32)offsetof(struct kept_lines, open) << 16, 3); /* CALL [RDX + open] */
+        return;
+    }
+    for (u32 i = 0; i < t->lines; i++)
+        emit_slot_set(e, tr_line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
+}
+
 static void begin(struct translator *t)
 {
     struct emitter *e = &t->e;
@@ -42,10 +55,7 @@ static void begin(struct translator *t)
         emit_slot32_or(e, SLOT(have), PART_RSP);
         emit_slot32_or(e, SLOT(dirty), PART_RSP);
     }
-    if (t->lines) {
-        emit_constant(e, RDX, (u64)t->kept);
-        emit_code(e, 0x52ff | (u32)offsetof(struct kept_lines, open) << 16, 3); /* CALL [RDX + open] */
-    }
+    open_lines(t);
     if (tr_entry_of(t)->joins)
         tr_count(t, tr_entry_of(t), 1);
     if (t->loops) {
@@ -333,14 +343,15 @@ bool translate_uses_rsp(const struct cluster_insn *at)
 }
 
 /* What the exit proves is filled at each use. */
-static void ask_for_lines(struct translator *t)
+static void ask_for_lines(struct translator *t, struct kept_lines *kept)
 {
     u32 proved = primes_line(t) ? tr_line_for(t, tr_entry_of(t)) : NO_LINE;
-    kept_lines_init(t->kept, t->lines, t->request->keep_after);
+    t->kept = kept;
+    kept_lines_init(kept, t->lines, t->request->keep_after);
     for (u32 i = 0; i < t->lines; i++) {
         struct code_reach asked = tr_line_asks(t, i);
         asked.size = i == proved ? 0 : asked.size;
-        kept_lines_asked(t->kept)[i] = asked;
+        kept_lines_asked(kept)[i] = asked;
     }
 }
 
@@ -354,16 +365,16 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     t->lent = NOT_LENT;
     memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
     look_over(t);
-    u32 kept = request->head + t->performed_max * (u32)sizeof(struct performed),
-        head = (u32)align_up(kept + kept_lines_size(t->lines), 16);
+    u32 kept = request->head + t->performed_max * (u32)sizeof(struct performed);
+    u32 kept_size = t->lines > primes_line(t) ? kept_lines_size(t->lines) : 0;
+    u32 head = (u32)align_up(kept + kept_size, 16);
     if (head >= TC_PIECE_MAX)
         return 0;
     t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->avoided = (u64 *)room;
     t->performed = (struct performed *)(room + request->head);
-    t->kept = (struct kept_lines *)(room + kept);
-    if (t->lines)
-        ask_for_lines(t);
+    if (kept_size)
+        ask_for_lines(t, (struct kept_lines *)(room + kept));
     *entry = head;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     begin(t);

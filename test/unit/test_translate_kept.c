@@ -215,12 +215,26 @@ static void more_than_is_kept(void **state)
     assert_true(walks() <= 4);
 }
 
+/* MOV EAX, [RDI]; OUT 80, AL: what the exit proves needs no keeping. */
+static void proved_alone(void **state)
+{
+    begin(MODE_64, false);
+    PUT(HERE, 0x8b, 0x07, 0xe6, 0x80);
+    initial.gpr[RDI] = MMIO_AT + 0x20;
+    turns(6);
+    const struct translation *found = translations_find(&cluster_sites->tc, HERE);
+    assert_non_null(found);
+    assert_int_equal(found->count, 2);
+    assert_null(kept_of(found));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_walks),     cmocka_unit_test(learned_again),  cmocka_unit_test(entries_that_change),
         cmocka_unit_test(patience),     cmocka_unit_test(page_with_code), cmocka_unit_test(rules_that_change),
         cmocka_unit_test(segment_base), cmocka_unit_test(left_with_care), cmocka_unit_test(more_than_is_kept),
+        cmocka_unit_test(proved_alone),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
