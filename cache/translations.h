@@ -93,6 +93,7 @@ struct translation {
      * that map it (SPEC 5.5), but perhaps the one that CR3 names, which is asked for each time.
      */
     const u8 *writes[TC_WRITES];
+    struct kept_lines *kept; /* its owner's, in its piece: lines of earlier runs, or NULL */
 
     /* What only slow ways and reports need */
     u64 rip_offset;     /* `rip` less the base of CS */

@@ -31,15 +31,23 @@ kept_lines_open:
     jne lost
     decl KEPT_USES(%rdx)
     jz again
-    jmp *KEPT_TOPS(%rdx)
+    movq UP+FRAME_TABLE(%rsp), %rcx
+    jmp *KEPT_APART(%rdx)
 
     .globl kept_lines_rows
 kept_lines_rows:
+    .irp i, 5, 4, 3, 2, 1, 0
+.Lapart\i:
+    cmpq %rcx, KEPT_WRITTEN+8*\i(%rdx)
+    je lost
+    .endr
+.Lapart_end:
+    jmp *KEPT_TOPS(%rdx)
+
     .irp i, 2, 1, 0
 .Ltop\i:
     movq KEPT_TOP+16*\i(%rdx), %rax
-    addq UP+FRAME_TABLE(%rsp), %rax
-    movq (%rax), %rax
+    movq (%rcx,%rax), %rax
     cmpq %rax, KEPT_TOP+16*\i+8(%rdx)
     jne lost
     .endr
@@ -147,7 +155,11 @@ kept_lines_end_care:
     .endm
     .section .rodata
     .balign 4
-    .globl kept_lines_tops, kept_lines_words, kept_lines_fill, kept_lines_empty
+    .globl kept_lines_apart, kept_lines_tops, kept_lines_words, kept_lines_fill, kept_lines_empty
+kept_lines_apart:
+    .irp at, apart_end, apart0, apart1, apart2, apart3, apart4, apart5
+    offset_of \at
+    .endr
 kept_lines_tops:
     .irp at, top_end, top0, top1, top2
     offset_of \at

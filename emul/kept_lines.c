@@ -10,8 +10,8 @@
 extern const char kept_lines_closed[], kept_lines_open[], kept_lines_open_based[];
 /* For 0, 1, .. of each: offsets from kept_lines_rows. */
 extern const char kept_lines_rows[];
-extern const u32 kept_lines_tops[KEPT_TOPS + 1], kept_lines_words[KEPT_WORDS + 1], kept_lines_fill[CODE_LINES + 1],
-    kept_lines_empty[CODE_LINES + 1];
+extern const u32 kept_lines_apart[KEPT_WRITTEN + 1], kept_lines_tops[KEPT_TOPS + 1], kept_lines_words[KEPT_WORDS + 1],
+    kept_lines_fill[CODE_LINES + 1], kept_lines_empty[CODE_LINES + 1];
 
 static const void *row(const u32 *table, u32 count)
 {
@@ -32,11 +32,19 @@ void kept_lines_init(struct kept_lines *kept, u32 count, u32 wait)
 
 _Static_assert(offsetof(struct ept, protections) == offsetof(struct ept, generation) + 4,
                "read as one by kept_lines.S");
-_Static_assert(KEPT_TOPS == 3 && KEPT_WORDS == 16 && CODE_LINES == 16, "kept_lines.S has so many");
+_Static_assert(KEPT_WRITTEN == 6 && KEPT_TOPS == 3 && KEPT_WORDS == 16 && CODE_LINES == 16, "kept_lines.S has so many");
+
+void kept_lines_forget(struct kept_lines *kept)
+{
+    if (kept->open == kept_lines_closed)
+        return;
+    kept->open = kept_lines_closed;
+    kept->wait = 1;
+}
 
 /* What has been gathered so far. */
 struct gathered {
-    u32 tops, words, lines;
+    u32 written, tops, words, lines;
 };
 
 /* False: there is no room. */
@@ -48,6 +56,17 @@ static bool gather(struct kept_word *words, u32 *count, u32 max, struct kept_wor
     if (*count == max)
         return false;
     words[(*count)++] = word;
+    return true;
+}
+
+static bool gather_written(struct kept_lines *kept, struct gathered *g, u64 page)
+{
+    for (u32 i = 0; i < g->written; i++)
+        if (kept->written[i] == page)
+            return true;
+    if (g->written == KEPT_WRITTEN)
+        return false;
+    kept->written[g->written++] = page;
     return true;
 }
 
@@ -90,7 +109,8 @@ static bool may_keep(struct vcpu *v, struct kept_lines *kept, u32 index, struct 
     struct code_line now;
     if (!walk || !translated_fill(v, walk, asked, linear, &now) || now.limit != line->limit || now.host != line->host)
         return false;
-    if (gather_walk(kept, g, walk))
+    bool written = access == WALK_WRITE && walk->class == EPT_CLASS_RAM;
+    if ((!written || gather_written(kept, g, (u64)walk->touch)) && gather_walk(kept, g, walk))
         return true;
     *g = before;
     return false;
@@ -112,6 +132,7 @@ void kept_lines_learn(struct vcpu *v)
         else
             kept->line[i].limit = 0;
     }
+    kept->apart = row(kept_lines_apart, g.written);
     kept->tops = row(kept_lines_tops, g.tops);
     kept->words = row(kept_lines_words, g.words);
     kept->changes = v->vm->ept.generation | (u64)v->vm->ept.protections << 32;

@@ -16,6 +16,7 @@
 
 #define KEPT_TOPS 3        /* entries in the table that CR3 names */
 #define KEPT_WORDS 16      /* entries in other tables */
+#define KEPT_WRITTEN 6     /* pages that are written */
 #define KEPT_USES 256      /* then they are learned again: the guest may be in other pages by now */
 #define KEPT_PAYS 16       /* so many uses win back what learning takes */
 #define KEPT_PATIENCE 1024 /* uses without, at most, before they are learned again */
@@ -27,17 +28,18 @@ struct kept_word {
 
 /* Lies in the translation's piece, and is read by emul/kept_lines.S. */
 struct kept_lines {
-    const void *open;                /* called by the code that has these lines, before all else: RDX = this */
-    const void *tops, *words, *fill; /* into the rows of emul/kept_lines.S, by how many there are of each */
-    const void *empty;               /* the same, to begin with none */
-    u64 changes;                     /* ept.generation and ept.protections when they were learned */
-    u64 base;                        /* of the segment that `based` names */
+    const void *open; /* called by the code that has these lines, before all else: RDX = this */
+    /* Into the rows of emul/kept_lines.S, by how many there are of each; `empty`: to begin with none. */
+    const void *apart, *tops, *words, *fill, *empty;
+    u64 changes; /* ept.generation and ept.protections when they were learned */
+    u64 base;    /* of the segment that `based` names */
     struct code_reach based;
-    u32 epoch;    /* the same of struct walk_memo */
-    u32 uses;     /* until they are learned again */
-    u32 wait;     /* while none are kept: uses until they are learned */
-    u32 patience; /* what `wait` was the last time */
-    u32 count;    /* lines */
+    u32 epoch;                 /* the same of struct walk_memo */
+    u32 uses;                  /* until they are learned again */
+    u32 wait;                  /* while none are kept: uses until they are learned */
+    u32 patience;              /* what `wait` was the last time */
+    u32 count;                 /* lines */
+    u64 written[KEPT_WRITTEN]; /* where they are: none may be the table that CR3 names, by which the code is reached */
     struct kept_word top[KEPT_TOPS], word[KEPT_WORDS];
     struct code_line line[]; /* `count`, then what is asked of each: struct code_reach; size 0: it is not kept */
 };
@@ -57,6 +59,9 @@ static inline struct code_reach *kept_lines_asked(struct kept_lines *kept)
 
 /* None yet; they are learned at the end of the `wait`-th run, 1 at least. Whoever calls it fills kept_lines_asked(). */
 void kept_lines_init(struct kept_lines *kept, u32 count, u32 wait);
+
+/* Who runs is reached by other tables, perhaps, which its lines must not write: they are learned anew. */
+void kept_lines_forget(struct kept_lines *kept);
 
 /* In kept_lines.S: a run for whose lines v->frame.learned was set is over. Calls kept_lines_learn(). */
 void kept_lines_end_dirty(void);

@@ -132,6 +132,8 @@ void reach_offsets(void)
 void kept_offsets(void)
 {
     KEPT(open, OPEN);
+    KEPT(apart, APART);
+    KEPT(written, WRITTEN);
     KEPT(tops, TOPS);
     KEPT(words, WORDS);
     KEPT(fill, FILL);

@@ -2,6 +2,7 @@
 #include "emul/site.h"
 
 #include "emul/device_apic.h"
+#include "emul/kept_lines.h"
 #include "emul/quick_run.h"
 #include "emul/site_make.h"
 #include "emul/translated.h"
@@ -210,6 +211,8 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     if (found->uses_rsp)
         access_need(v, PART_RSP);
     translation_forget_writes(found);
+    if (found->kept)
+        kept_lines_forget(found->kept);
     translated_begin(v, found);
     return found;
 }

@@ -224,7 +224,7 @@ static bool publish(struct vcpu *v, struct sites *sites, const struct site_exit 
     site_note_walks(v, &made, &sites->source);
     request.head = translations_head(&sites->source);
     u8 *room = translations_room(&sites->tc);
-    u32 size = translate(&request, room, &entry);
+    u32 size = translate(&request, room, &entry, &made.kept);
     if (sites->choose_check)
         sites->choose_check(&made, sites->source.pages, request.alone);
     return size && translations_publish(&sites->tc, &made, &sites->source, size, entry);

@@ -355,7 +355,7 @@ static void ask_for_lines(struct translator *t, struct kept_lines *kept)
     }
 }
 
-u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
+u32 translate(const struct translate_request *request, u8 *room, u32 *entry, struct kept_lines **kept_lines)
 {
     static struct translator scratch; /* one CPU translates at a time */
     struct translator *t = &scratch;
@@ -376,6 +376,7 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry)
     if (kept_size)
         ask_for_lines(t, (struct kept_lines *)(room + kept));
     *entry = head;
+    *kept_lines = t->kept;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;
     begin(t);
     enter(t);

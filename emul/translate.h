@@ -58,10 +58,12 @@ bool translate_uses_rsp(const struct cluster_insn *at);
 /* Loops look at the time after so many exiting instructions. */
 #define TRANSLATE_TIME_EVERY 8
 
+struct kept_lines;
+
 /*
  * Writes the translation to `room` (TC_PIECE_MAX bytes, 16-aligned, at an address below 2 GiB). Returns its size, and
- * where in it the code begins; 0: it does not fit, or cannot be translated.
+ * where in it the code begins, and its lines are kept, or NULL; 0: it does not fit, or cannot be translated.
  */
-u32 translate(const struct translate_request *request, u8 *room, u32 *entry);
+u32 translate(const struct translate_request *request, u8 *room, u32 *entry, struct kept_lines **kept);
 
 #endif

@@ -29,11 +29,26 @@ static void check_places(const struct translation *made)
     cluster_seen.several += made->several && made->places->taken;
 }
 
+/*
+ * What vmx/entry.S goes by: where all of it is as in the run before, the translation goes on with the pages that it was
+ * found to be free to write. site_find() forgets them.
+ */
+static struct proved {
+    const void *code;
+    u64 value[TC_WALK];
+    const volatile u64 *entry[TC_WALK];
+    struct tc_word word[TC_WORDS];
+    u32 words;
+    const u8 *writes[TC_WRITES];
+    struct kept_lines kept; /* without the lines, which stay */
+} cluster_proved[TRANSLATIONS];
+
 static void note_taken(const struct translation *made)
 {
     check_places(made);
     struct taken *taken = &cluster_taken[made - cluster_sites->tc.table];
     const struct cluster *cluster = cluster_sites->one;
+    cluster_proved[made - cluster_sites->tc.table].code = NULL;
     taken->code = made->code;
     taken->count = cluster->count;
     taken->mixed = false;
@@ -103,18 +118,8 @@ struct outcome {
     u64 avoided[WOULD_END];
 };
 
-/*
- * What vmx/entry.S goes by: where all of it is as in the run before, the translation goes on with the pages that it was
- * found to be free to write. site_find() forgets them.
- */
-static struct proved {
-    const void *code;
-    u64 value[TC_WALK];
-    const volatile u64 *entry[TC_WALK];
-    struct tc_word word[TC_WORDS];
-    u32 words;
-    const u8 *writes[TC_WRITES];
-} cluster_proved[TRANSLATIONS];
+/* How exits are taken that vmx/entry.S could take. */
+static enum { ENTER_EITHER_WAY, ENTER_QUICKLY, ENTER_THE_LONG_WAY } cluster_entering;
 
 static void note_proved(const struct translation *ran)
 {
@@ -125,6 +130,8 @@ static void note_proved(const struct translation *ran)
     for (p->words = 0; ran->word[p->words].at; p->words++)
         p->word[p->words] = ran->word[p->words];
     memcpy(p->writes, ran->writes, sizeof(p->writes));
+    if (ran->kept)
+        p->kept = *ran->kept;
 }
 
 static void restore_proved(struct translation *found)
@@ -135,14 +142,21 @@ static void restore_proved(struct translation *found)
         memcmp(p->word, found->word, p->words * sizeof(*p->word)) || found->word[p->words].at)
         return;
     memcpy(found->writes, p->writes, sizeof(p->writes));
+    if (found->kept)
+        *found->kept = p->kept;
     cluster_seen.proved++;
+}
+
+static bool enters_quickly(void)
+{
+    return cluster_entering == ENTER_EITHER_WAY ? !draw(2) : cluster_entering == ENTER_QUICKLY;
 }
 
 /* The exit as vmx/entry.S takes it when it can: nothing is there but the flags, and the frame is as the last run that
  * site_find() was asked for left it: this one. */
 static void enter_quickly(struct vcpu *v, struct translation *found)
 {
-    if (found->walk_index == TC_NO_WALK || found->doubted || draw(2))
+    if (found->walk_index == TC_NO_WALK || found->doubted || !enters_quickly())
         return;
     struct code_frame frame = v->frame;
     *v = guests_truth;
@@ -153,18 +167,6 @@ static void enter_quickly(struct vcpu *v, struct translation *found)
         v->gpr[RSP] = guests_truth.gpr[RSP];
     restore_proved(found);
     cluster_seen.quick++;
-}
-
-/* What its code begins with, if it has lines: MOV EDX, kept; CALL [RDX]. NULL: it has none. */
-static struct kept_lines *kept_of(const struct translation *one)
-{
-    static const u8 call[] = {0xff, 0x52, 0};
-    const u8 *found = memmem(one->code, 64, call, sizeof(call));
-    u32 at;
-    if (!found || found[-5] != 0xba)
-        return NULL;
-    memcpy(&at, found - 4, sizeof(at));
-    return (struct kept_lines *)(u64)at;
 }
 
 static void draw_budget(struct vcpu *v)
@@ -207,7 +209,7 @@ static bool serve(const struct insn *insn, struct site_exit *exit, struct outcom
     if ((u64)found->avoided % 64)
         trouble("a piece that is not aligned");
     v->frame.side = 0;
-    const struct kept_lines *kept = kept_of(found);
+    const struct kept_lines *kept = found->kept;
     u32 kept_uses = kept ? kept->uses : 0;
     *outcome = (struct outcome){.translation = found, .left = cluster_run(v, found->code)};
     note_proved(found);

@@ -7,12 +7,19 @@
 
 extern const char kept_lines_open[], kept_lines_open_based[], kept_lines_closed[];
 
+/* vmx/entry.S enters what it can. */
+static void begin_kept(void)
+{
+    begin(MODE_64, false);
+    cluster_entering = ENTER_QUICKLY;
+}
+
 static struct kept_lines *kept(void)
 {
     const struct translation *found = translations_find(&cluster_sites->tc, HERE);
     assert_non_null(found);
-    assert_non_null(kept_of(found));
-    return kept_of(found);
+    assert_non_null(found->kept);
+    return found->kept;
 }
 
 static bool is_open(void)
@@ -50,7 +57,7 @@ static void turns(u32 times)
 /* IN AL, 80; MOV RCX, [RSI]; MOV [RDI], RCX; OUT 80, AL; three turns, so that it has run once. */
 static void put_copy(void)
 {
-    begin(MODE_64, false);
+    begin_kept();
     initial.gpr[RSI] = DATA + 0x20;
     initial.gpr[RDI] = DATA + PAGE_SIZE + 0x40;
     PUT(HERE, 0xe4, 0x80, 0x48, 0x8b, 0x0e, 0x48, 0x89, 0x0f, 0xe6, 0x80);
@@ -156,7 +163,7 @@ static void rules_that_change(void **state)
 /* IN; MOV RAX, FS:[RSI]; OUT: the base changes, and the offset leads to another page. */
 static void segment_base(void **state)
 {
-    begin(MODE_64, false);
+    begin_kept();
     PUT(HERE, 0xe4, 0x80, 0x64, 0x48, 0x8b, 0x06, 0xe6, 0x80);
     initial.gpr[RSI] = 0x30;
     for (u32 i = 0; i < 8; i++) {
@@ -173,7 +180,7 @@ static void segment_base(void **state)
 /* The run that they would be learned from is left by the interpreter: IN; MOV RCX, [RSI]; DIV BL by 0; OUT. */
 static void left_with_care(void **state)
 {
-    begin(MODE_64, false);
+    begin_kept();
     cluster_sites->keep_after = 2;
     PUT(HERE, 0xe4, 0x80, 0x48, 0x8b, 0x0e, 0xf6, 0xf3, 0xe6, 0x80);
     initial.gpr[RSI] = DATA;
@@ -198,7 +205,7 @@ static void more_than_is_kept(void **state)
                                 TSS,  TABLES,           TABLES + 0x1000, CODE + 0x2000};
     u8 code[160] = {0xe4, 0x80};
     u32 at = 2;
-    begin(MODE_64, false);
+    begin_kept();
     for (u32 i = 0; i < 16; i++, at += 8) {
         u32 address = (u32)(i < 8 ? pages[i] : BLOCK + (i - 8) % 4 * PAGE_SIZE + 0x40);
         memcpy(code + at, (const u8[]){0x48, 0x8b, 0x04, 0x25}, 4); /* MOV RAX, [address] */
@@ -215,17 +222,52 @@ static void more_than_is_kept(void **state)
     assert_true(walks() <= 4);
 }
 
+/* They are in the table of another address space, which is then the one that CR3 names: the code's own. */
+static void table_of_cr3(void **state)
+{
+    begin_kept();
+    cluster_mapping.common = true;
+    for (EACH_GUEST)
+        map_all();
+    u64 root = cluster_roots[1], entry = *(u64 *)(host_guests[RUNS].ram + root);
+    PUT(HERE, 0xe4, 0x80, 0x48, 0x89, 0x0f, 0xe6, 0x80);
+    initial.gpr[RDI] = root;
+    initial.gpr[RCX] = entry;
+    turns(6);
+    assert_true(is_open());
+    assert_int_equal(kept()->line[0].limit, PAGE_SIZE - 7);
+    for (EACH_GUEST)
+        set_space(1);
+    turns(3);
+    initial.gpr[RCX] = 0; /* nothing is mapped any more */
+    turns(1);
+    assert_int_equal(runs()->event.vector, VECTOR_PF);
+}
+
+/* The long way looks at the code's walks anew: which pages are free to be written is not known any more. */
+static void the_long_way(void **state)
+{
+    put_copy();
+    u32 uses = kept()->uses;
+    turns(2);
+    assert_int_equal(kept()->uses, uses - 2);
+    cluster_entering = ENTER_THE_LONG_WAY;
+    turns(1);
+    assert_true(is_open());
+    assert_int_equal(kept()->uses, KEPT_USES);
+}
+
 /* MOV EAX, [RDI]; OUT 80, AL: what the exit proves needs no keeping. */
 static void proved_alone(void **state)
 {
-    begin(MODE_64, false);
+    begin_kept();
     PUT(HERE, 0x8b, 0x07, 0xe6, 0x80);
     initial.gpr[RDI] = MMIO_AT + 0x20;
     turns(6);
     const struct translation *found = translations_find(&cluster_sites->tc, HERE);
     assert_non_null(found);
     assert_int_equal(found->count, 2);
-    assert_null(kept_of(found));
+    assert_null(found->kept);
 }
 
 int main(void)
@@ -234,7 +276,7 @@ int main(void)
         cmocka_unit_test(no_walks),     cmocka_unit_test(learned_again),  cmocka_unit_test(entries_that_change),
         cmocka_unit_test(patience),     cmocka_unit_test(page_with_code), cmocka_unit_test(rules_that_change),
         cmocka_unit_test(segment_base), cmocka_unit_test(left_with_care), cmocka_unit_test(more_than_is_kept),
-        cmocka_unit_test(proved_alone),
+        cmocka_unit_test(proved_alone), cmocka_unit_test(table_of_cr3),   cmocka_unit_test(the_long_way),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
