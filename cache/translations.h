@@ -17,7 +17,7 @@
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
-#define TC_CODE (436u << 10)
+#define TC_CODE (420u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
 #define TC_PAGES 8 /* of guest code, for one translation */
