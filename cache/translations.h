@@ -190,6 +190,20 @@ static inline void translation_forget_writes(struct translation *t)
         t->writes[i] = NULL;
 }
 
+/* Whether all paging entries by which it is reached are those that were noted; `table`: what CR3 names. */
+static inline bool translation_is_reached_as_noted(const struct translation *t, const u8 *table)
+{
+    if (t->walk_index == TC_NO_WALK || *(const volatile u64 *)(table + t->walk_index) != t->value[0])
+        return false;
+    for (u32 i = 1; i < TC_WALK; i++)
+        if (*t->entry[i] != t->value[i])
+            return false;
+    const struct tc_word *word = t->word;
+    while (word->at && *word->at == word->value)
+        word++;
+    return !word->at;
+}
+
 /* Whether the page is known to be one that its code may write. */
 static inline bool translation_may_write(const struct translation *t, const u8 *page)
 {

@@ -36,10 +36,8 @@ _Static_assert(KEPT_WRITTEN == 6 && KEPT_TOPS == 3 && KEPT_WORDS == 16 && CODE_L
 
 void kept_lines_forget(struct kept_lines *kept)
 {
-    if (kept->open == kept_lines_closed)
-        return;
     kept->open = kept_lines_closed;
-    kept->wait = 1;
+    kept->wait = (u32)max_u64(kept->wait, 2);
 }
 
 /* What has been gathered so far. */

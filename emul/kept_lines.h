@@ -60,7 +60,10 @@ static inline struct code_reach *kept_lines_asked(struct kept_lines *kept)
 /* None yet; they are learned at the end of the `wait`-th run, 1 at least. Whoever calls it fills kept_lines_asked(). */
 void kept_lines_init(struct kept_lines *kept, u32 count, u32 wait);
 
-/* Who runs is reached by other tables, perhaps, which its lines must not write: they are learned anew. */
+/*
+ * What runs next is reached by other tables than were noted, which its lines must not write: they are learned anew, but
+ * not from that run.
+ */
 void kept_lines_forget(struct kept_lines *kept);
 
 /* In kept_lines.S: a run for whose lines v->frame.learned was set is over. Calls kept_lines_learn(). */

@@ -202,6 +202,8 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     }
     if (!found)
         return NULL;
+    if (found->kept && !translation_is_reached_as_noted(found, v->walks->table))
+        kept_lines_forget(found->kept);
     if (!sites->maker.busy && !site_renew_walks(v, found, &sites->source)) {
         translations_drop(&sites->tc, found);
         return NULL;
@@ -211,8 +213,6 @@ struct translation *site_find(struct vcpu *v, struct sites *sites, const struct 
     if (found->uses_rsp)
         access_need(v, PART_RSP);
     translation_forget_writes(found);
-    if (found->kept)
-        kept_lines_forget(found->kept);
     translated_begin(v, found);
     return found;
 }

@@ -244,17 +244,23 @@ static void table_of_cr3(void **state)
     assert_int_equal(runs()->event.vector, VECTOR_PF);
 }
 
-/* The long way looks at the code's walks anew: which pages are free to be written is not known any more. */
+/* The long way says nothing of them where the code is reached as before; by other tables they are not used. */
 static void the_long_way(void **state)
 {
     put_copy();
     u32 uses = kept()->uses;
+    cluster_entering = ENTER_THE_LONG_WAY;
     turns(2);
     assert_int_equal(kept()->uses, uses - 2);
-    cluster_entering = ENTER_THE_LONG_WAY;
+    for (EACH_GUEST) {
+        u8 *tables = host_guest.ram + cluster_roots[0], *others = host_guest.ram + cluster_roots[1];
+        memcpy(others + 3 * PAGE_SIZE, tables + 3 * PAGE_SIZE, PAGE_SIZE);
+        *(u64 *)(tables + 2 * PAGE_SIZE) = (cluster_roots[1] + 3 * PAGE_SIZE) | 0x27;
+    }
+    turns(1);
+    assert_false(is_open());
     turns(1);
     assert_true(is_open());
-    assert_int_equal(kept()->uses, KEPT_USES);
 }
 
 /* MOV EAX, [RDI]; OUT 80, AL: what the exit proves needs no keeping. */
