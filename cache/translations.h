@@ -17,7 +17,7 @@
 
 #define TRANSLATIONS_BITS 10
 #define TRANSLATIONS (1u << TRANSLATIONS_BITS)
-#define TC_CODE (420u << 10)
+#define TC_CODE (412u << 10)
 #define TC_PIECE_MAX (32u << 10)
 #define TC_PASS_OVER 8
 #define TC_PAGES 8 /* of guest code, for one translation */
@@ -111,6 +111,8 @@ struct translation {
     bool several;   /* it serves several ports, or registers of the LAPIC: each has an account of its own in `places` */
     bool by_path;   /* so is what comes in its place */
     u8 remade;      /* how often, because it did not keep its promise */
+    u8 patience;    /* of an answer: so many exits may ask something else until it gives way */
+    u8 misses;      /* so many have */
     u16 rate;       /* exits avoided by 16 uses, of the last one for the same site that was no trace */
     u16 trace_rate; /* the same of the last trace before it */
     u16 promise;    /* exits for one, with it, as far as its maker saw; 0: not said */

@@ -10,17 +10,35 @@ extern const char vmx_check_cpuid_plain[], vmx_check_rdmsr_plain[], vmx_check_vm
 
 static const struct {
     const void *timed, *plain;
-    u64 mask; /* of the question */
+    u64 mask; /* what of the question matters */
     enum site_kind kind;
 } kinds[ANSWER_KINDS] = {
-    [ANSWER_CPUID] = {vmx_check_cpuid_timed, vmx_check_cpuid_plain, ~0ull, SITE_CPUID},
+    [ANSWER_CPUID] = {vmx_check_cpuid_timed, vmx_check_cpuid_plain, 0xffffffff, SITE_CPUID},
+    [ANSWER_CPUID_SUBLEAF] = {vmx_check_cpuid_timed, vmx_check_cpuid_plain, ~0ull, SITE_CPUID},
     [ANSWER_RDMSR] = {vmx_check_rdmsr_timed, vmx_check_rdmsr_plain, ~0xffffffffull, SITE_RDMSR},
     [ANSWER_VMCALL] = {vmx_check_vmcall_timed, vmx_check_vmcall_plain, 0xffffffff, SITE_VMCALL},
 };
 
+/*
+ * To note an answer takes as long as to find it. A site that asks something else each time (CPUID for one subleaf after
+ * another, a function that reads any MSR) keeps the one that it has for so many exits that it did not serve, at most:
+ * twice as many as the last time.
+ */
+#define PATIENCE_MAX 64
+
+/* What is noted there answers another question, and stays. */
+static bool keeps_another(struct cpu *cpu, enum answer_kind kind, u64 question)
+{
+    struct translation *place = translations_find(&cpu->sites->tc, cpu->vcpu.rip);
+    return place && place->kind == kinds[kind].kind && place->epoch == cpu->answers &&
+           ((place->expect ^ question) & place->expect_mask) && ++place->misses < place->patience;
+}
+
 void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question)
 {
     struct vcpu *v = &cpu->vcpu;
+    if (keeps_another(cpu, kind, question))
+        return;
     u32 length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if ((v->rip ^ (v->rip + length)) >> 32) /* where EIP wraps, entry.S does not */
         return;
@@ -34,8 +52,11 @@ void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question)
     place->mode = (u32)vmread(VMCS_GUEST_CS_ACCESS);
     place->check = cpu->timed ? kinds[kind].timed : kinds[kind].plain;
     place->kind = kinds[kind].kind;
-    place->expect = question;
+    place->expect = question & kinds[kind].mask;
     place->expect_mask = kinds[kind].mask;
+    place->patience = place->epoch == cpu->answers ? (u8)min_u64(2 * place->patience, PATIENCE_MAX) : 0;
+    place->patience += !place->patience;
+    place->misses = 0;
     place->epoch = cpu->answers;
     place->length = (u16)length;
     exit_site_account(cpu, place);

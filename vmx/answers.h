@@ -9,20 +9,19 @@
 
 #include "vmx/cpu.h"
 
-enum answer_kind { ANSWER_CPUID, ANSWER_RDMSR, ANSWER_VMCALL, ANSWER_KINDS };
+/* ANSWER_CPUID: a leaf without sub-leaves, for which ECX is whatever it was. */
+enum answer_kind { ANSWER_CPUID, ANSWER_CPUID_SUBLEAF, ANSWER_RDMSR, ANSWER_VMCALL, ANSWER_KINDS };
 
-/* Of the guest's EAX (low half) and ECX: what an exit of this kind asks. */
-static inline u64 answer_question(enum answer_kind kind, const u64 gpr[GPR_COUNT])
+/* EAX (low half) and ECX, by which an exit asks. */
+static inline u64 answer_question(const u64 gpr[GPR_COUNT])
 {
-    u64 asked = (u32)gpr[RAX] | gpr[RCX] << 32;
-    if (kind == ANSWER_CPUID)
-        return asked;
-    return kind == ANSWER_RDMSR ? asked & ~0xffffffffull : (u32)asked;
+    return (u32)gpr[RAX] | gpr[RCX] << 32;
 }
 
 /*
  * The exit in progress was answered: EAX, EBX, ECX, EDX of the guest are what it was told, RIP has not gone on.
- * `question` is answer_question() before. Only with cpu->sites.
+ * `question` is answer_question() before. It is noted, unless the site asks something else each time. Only with
+ * cpu->sites.
  */
 void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question);
 

@@ -260,6 +260,11 @@ u32 cpuid_needs(const struct cpuid_table *table, u32 leaf, u32 subleaf)
     return 0;
 }
 
+bool cpuid_has_subleaves(const struct cpuid_table *table, u32 leaf)
+{
+    return find_run(table, leaf)->shape != PLAIN;
+}
+
 void cpuid_answer(const struct cpuid_table *table, u32 leaf, u32 subleaf, const struct cpuid_state *state, u32 out[4])
 {
     const struct cpuid_run *run = find_run(table, leaf);

@@ -81,6 +81,9 @@ struct cpuid_state {
 /* enum cpuid_need: the members of struct cpuid_state that matter for this leaf; mostly none. */
 u32 cpuid_needs(const struct cpuid_table *table, u32 leaf, u32 subleaf);
 
+/* Whether the answer hangs on ECX. */
+bool cpuid_has_subleaves(const struct cpuid_table *table, u32 leaf);
+
 /* EAX, EBX, ECX, EDX to out[0..3]. A leaf that is out of range answers as the highest basic leaf (SDM "CPUID"). */
 void cpuid_answer(const struct cpuid_table *table, u32 leaf, u32 subleaf, const struct cpuid_state *state, u32 out[4]);
 

@@ -387,11 +387,12 @@ vmx_check_alone_\name:
     .endm
 
 /*
- * The same question as the last time, and nothing has changed that the answer hangs on (vmx/answers.h). The exit reason says
- * what the instruction is, its length where it ends.
+ * The same question, in rax, as the last time, and nothing has changed that the answer hangs on (vmx/answers.h). The exit reason
+ * says what the instruction is, its length where it ends.
  */
-    .macro check_answer name timed question
-    cmpq \question, T_EXPECT(%rcx)
+    .macro check_answer name timed
+    xorq T_EXPECT(%rcx), %rax
+    testq %rax, T_EXPECT_MASK(%rcx)
     jne vmx_exit_slow_\name
     movl CPU_ANSWERS(%rsp), %eax
     cmpl %eax, T_EPOCH(%rcx)
@@ -420,7 +421,7 @@ vmx_check_cpuid_\name:
     movl VCPU_RAX(%rsp), %edx
     shlq $32, %rax
     orq %rdx, %rax
-    check_answer \name, \timed, %rax
+    check_answer \name, \timed
     movl T_VALUE+8(%rcx), %ebx
     movl T_VALUE+16(%rcx), %eax
     movq %rax, VCPU_RCX(%rsp)
@@ -429,12 +430,12 @@ vmx_check_cpuid_\name:
 vmx_check_rdmsr_\name:
     movl VCPU_RCX(%rsp), %eax
     shlq $32, %rax
-    check_answer \name, \timed, %rax
+    check_answer \name, \timed
     answered \name
 
 vmx_check_vmcall_\name:
     movl VCPU_RAX(%rsp), %eax
-    check_answer \name, \timed, %rax
+    check_answer \name, \timed
     movq VCPU_RDX(%rsp), %rdx
     answered \name
     .endm

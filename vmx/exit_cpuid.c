@@ -53,7 +53,6 @@ void exit_cpuid(struct cpu *cpu)
     struct vcpu *v = &cpu->vcpu;
     u32 leaf = (u32)v->gpr[RAX], subleaf = (u32)v->gpr[RCX], out[4];
     statistics_detail(&cpu->statistics, detail_key_of_leaf(leaf));
-    u64 question = answer_question(ANSWER_CPUID, v->gpr);
     u32 needs = cpuid_needs(&cpu->cpuid, leaf, subleaf);
     struct cpuid_state state = state_for(cpu, needs);
     cpuid_answer(&cpu->cpuid, leaf, subleaf, &state, out);
@@ -61,8 +60,10 @@ void exit_cpuid(struct cpu *cpu)
     v->gpr[RBX] = out[1];
     v->gpr[RCX] = out[2];
     v->gpr[RDX] = out[3];
-    if (cpu->sites && !(needs & CPUID_NEEDS_CODE_64))
-        answer_note(cpu, ANSWER_CPUID, question);
+    if (cpu->sites && !(needs & CPUID_NEEDS_CODE_64)) {
+        bool subleaves = cpuid_has_subleaves(&cpu->cpuid, leaf);
+        answer_note(cpu, subleaves ? ANSWER_CPUID_SUBLEAF : ANSWER_CPUID, leaf | (u64)subleaf << 32);
+    }
     exit_advance(cpu);
 }
 

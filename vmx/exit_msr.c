@@ -149,7 +149,7 @@ void exit_rdmsr(struct cpu *cpu)
         vcpu_raise_code(v, VECTOR_GP, 0);
         return;
     }
-    u64 question = answer_question(ANSWER_RDMSR, v->gpr);
+    u64 question = answer_question(v->gpr);
     v->gpr[RAX] = (u32)value;
     v->gpr[RDX] = value >> 32;
     if (cpu->sites && msr_guard_is_constant(msr))

@@ -18,7 +18,7 @@ void exit_vmcall(struct cpu *cpu)
     }
     if ((u32)v->gpr[RAX] - HYPERCALL_RESET <= HYPERCALL_COUNTER - HYPERCALL_RESET)
         exit_site_fold(cpu);
-    u64 question = answer_question(ANSWER_VMCALL, v->gpr);
+    u64 question = answer_question(v->gpr);
     hypercall_perform(reporting_hypercalls(), v->gpr);
     if (cpu->sites && v->gpr[RAX] == HYPERCALL_UNKNOWN_FUNCTION)
         answer_note(cpu, ANSWER_VMCALL, question);

@@ -285,6 +285,10 @@ static void state_is_patched_in(void **state)
     assert_int_equal(cpuid_needs(&table, 1, 0), CPUID_NEEDS_CR4 | CPUID_NEEDS_APIC_BASE);
     assert_int_equal(cpuid_needs(&table, 0x80000001, 0), CPUID_NEEDS_CODE_64);
     assert_int_equal(cpuid_needs(&table, 0x40000000, 0), 0);
+    assert_false(cpuid_has_subleaves(&table, 2));
+    assert_true(cpuid_has_subleaves(&table, 4));
+    assert_true(cpuid_has_subleaves(&table, 0xd));
+    assert_false(cpuid_has_subleaves(&table, 0x80000001));
 }
 
 static void xsave_sizes(void **state)

@@ -308,4 +308,34 @@ bench_run:
     self_modify_site rsi, 0x703800, "mov 0x80(%rax), %ebp"
     table_end self_modify
 
+/* ---- cpuid-leaves: one CPUID asks for what the counter says, another thing each time, as C libraries do ---- */
+    .macro cpuid_leaves_site counter, leaf, mask
+    site    cpuid_leaves
+    mov     %rdi, %\counter
+1:  mov     $\leaf, %eax
+    mov     %\counter, %rcx
+    and     $\mask, %ecx
+    cpuid
+    again   \counter
+    .endm
+
+    .macro cpuid_names_site counter, leaf, mask
+    site    cpuid_leaves
+    mov     %rdi, %\counter
+1:  mov     %\counter, %rax
+    and     $\mask, %eax
+    or      $\leaf, %eax
+    cpuid
+    again   \counter
+    .endm
+
+    table   cpuid_leaves
+    cpuid_leaves_site rsi, 4, 3
+    cpuid_leaves_site r8, 0xb, 1
+    cpuid_leaves_site r9, 0xd, 7
+    cpuid_leaves_site r10, 2, 0xff
+    cpuid_names_site r11, 0x80000002, 1
+    cpuid_names_site rdi, 0, 7
+    table_end cpuid_leaves
+
     .section .note.GNU-stack, "", @progbits

@@ -14,6 +14,7 @@ SITES(pio_in);
 SITES(pio_out);
 SITES(lapic_module);
 SITES(self_modify);
+SITES(cpuid_leaves);
 SITES(dr_switch);
 SITES(vga_2d);
 
@@ -36,6 +37,7 @@ const struct workload workloads[] = {
      .warm_up = 4,
      .prepare = never_hit_prepare},
     {LOOPS("self-modify", self_modify)},
+    {LOOPS("cpuid-leaves", cpuid_leaves)},
     {FEWER_LOOPS("dr-switch", dr_switch)},
     {FEWER_LOOPS("vga-2d", vga_2d), .ops_in_pass = VGA_OPS_IN_PASS, .prepare = vga_planar, .restore = vga_restore},
     {},
