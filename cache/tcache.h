@@ -27,7 +27,7 @@
  */
 #define TC_REST 256
 #define TC_REST_EACH 16 /* powers of two */
-#define TC_REST_EACH_LONG 64
+#define TC_REST_EACH_LONG 128
 #define TC_BARREN (TC_SETS * TC_WAYS)
 #define TC_BARREN_EACH 64
 

@@ -26,18 +26,24 @@ static const struct {
  */
 #define PATIENCE_MAX 64
 
-/* What is noted there answers another question, and stays. */
-static bool keeps_another(struct cpu *cpu, enum answer_kind kind, u64 question)
+/* What is noted there stays: it answers another question, or this one, which only a rest of the sites kept it from. */
+static bool stays(struct cpu *cpu, enum answer_kind kind, u64 question)
 {
     struct translation *place = translations_find(&cpu->sites->tc, cpu->vcpu.rip);
-    return place && place->kind == kinds[kind].kind && place->epoch == cpu->answers &&
-           ((place->expect ^ question) & place->expect_mask) && ++place->misses < place->patience;
+    if (!place || place->kind != kinds[kind].kind || place->epoch != cpu->answers)
+        return false;
+    if ((place->expect ^ question) & place->expect_mask)
+        return ++place->misses < place->patience;
+    if (!cpu->rest.now)
+        return false;
+    site_rest_end(cpu);
+    return true;
 }
 
 void answer_note(struct cpu *cpu, enum answer_kind kind, u64 question)
 {
     struct vcpu *v = &cpu->vcpu;
-    if (keeps_another(cpu, kind, question))
+    if (stays(cpu, kind, question))
         return;
     u32 length = (u32)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     if ((v->rip ^ (v->rip + length)) >> 32) /* where EIP wraps, entry.S does not */

@@ -29,6 +29,7 @@ static bool was_used(struct cpu *cpu)
 static void wake(struct cpu *cpu)
 {
     cpu->rest.now = false;
+    cpu->rest.left = 1;
     cpu->tcache.turn_mask = TC_REST_EACH - 1;
     vmcs_exit_to(cpu, true);
 }

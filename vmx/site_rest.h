@@ -38,7 +38,7 @@ static inline bool site_rests(struct site_rest *rest)
 /* `vain` has come to REST_AFTER: it rests, or goes on looking. */
 void site_rest_turn(struct cpu *cpu);
 
-/* A translation is used. */
+/* A translation is used, or an answer would have been. */
 void site_rest_end(struct cpu *cpu);
 
 #endif
