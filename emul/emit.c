@@ -118,6 +118,18 @@ void emit_slot_set(struct emitter *e, u32 slot, u64 value)
     emit_slot32_set(e, slot, (u32)value);
 }
 
+/* Opcode with REX; ModRM byte, SIB byte and displacement of an operand without base and index. */
+void emit_word(struct emitter *e, enum slot_op op, u32 reg, const u64 *at)
+{
+    emit_code(e, REX_W | REX_R(reg) | op << 8 | (0x2504 | (reg & 7) << 3) << 16 | (u64)at << 32, 8);
+}
+
+void emit_word_set(struct emitter *e, const u64 *at, u32 value)
+{
+    emit_code(e, 0x2504c748 | (u64)at << 32, 8);
+    emit32(e, value);
+}
+
 void emit_slot32_compare(struct emitter *e, u32 slot, u32 value)
 {
     emit_slot_unary(e, SLOT_COMPARE, slot);

@@ -65,6 +65,10 @@ void emit_slot32_test(struct emitter *e, u32 slot, u32 value);
 /* All 64 bits of a slot, from a value that is sign-extended from 32. */
 void emit_slot_set(struct emitter *e, u32 slot, u64 value);
 
+/* The same for what is at an address of 32 bits, rather than in a slot. */
+void emit_word(struct emitter *e, enum slot_op op, u32 reg, const u64 *at);
+void emit_word_set(struct emitter *e, const u64 *at, u32 value);
+
 /* ADD of a signed byte to a slot. */
 void emit_slot_add8(struct emitter *e, u32 slot, s32 value);
 /* MOV [base], value; 64 bits, in two halves where it is not sign-extended from 32. `base` is one of the low eight. */

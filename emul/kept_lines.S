@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Translated code that has lines begins with a call to kept->open: the lines are filled from *kept, or none has anything.
+ * Translated code that has lines begins with a call to kept->open: the lines are what was kept of them, or none has anything.
  *   rdx  struct kept_lines, kept      rax, rcx  changed      8(%rsp)  the struct vcpu
- * How many there are of what is compared and filled is said by where a row of instructions is entered.
+ * How many there are of what is compared and emptied is said by where a row of instructions is entered.
  */
 #include "offsets.h"
 
@@ -62,21 +62,32 @@ kept_lines_rows:
     jne lost
     .endr
 .Lword_end:
-    jmp *KEPT_FILL(%rdx)
+    movl KEPT_LINES+LINES_FILLED(%rdx), %ecx
+    testl %ecx, %ecx
+    jnz put_back
+    ret
 
-    .irp i, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
-.Lfill\i:
+    /* Those that were filled since: rcx = which. */
+put_back:
+    pushq %rsi
+    movl $0, KEPT_LINES+LINES_FILLED(%rdx)
+    movl KEPT_TO_KEPT(%rdx), %esi
+1:  bsfl %ecx, %eax
+    btrl %eax, %ecx
+    leaq (%rax,%rax,2), %rax
+    leaq KEPT_LINES+LINES_LINE(%rdx,%rax,8), %rax
     .irp member, LINE_LINEAR, LINE_LIMIT, LINE_HOST
-    movq KEPT_LINE+LINE_SIZE*\i+\member(%rdx), %rax
-    movq %rax, UP+FRAME_LINE+LINE_SIZE*\i+\member(%rsp)
+    pushq \member(%rax,%rsi)
+    popq \member(%rax)
     .endr
-    .endr
-.Lfill_end:
+    testl %ecx, %ecx
+    jnz 1b
+    popq %rsi
     ret
 
     .irp i, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
 .Lempty\i:
-    movq $0, UP+FRAME_LINE+LINE_SIZE*\i+LINE_LIMIT(%rsp)
+    movq $0, KEPT_LINES+LINES_LINE+LINE_SIZE*\i+LINE_LIMIT(%rdx)
     .endr
 .Lempty_end:
     ret
@@ -155,7 +166,7 @@ kept_lines_end_care:
     .endm
     .section .rodata
     .balign 4
-    .globl kept_lines_apart, kept_lines_tops, kept_lines_words, kept_lines_fill, kept_lines_empty
+    .globl kept_lines_apart, kept_lines_tops, kept_lines_words, kept_lines_empty
 kept_lines_apart:
     .irp at, apart_end, apart0, apart1, apart2, apart3, apart4, apart5
     offset_of \at
@@ -171,6 +182,5 @@ kept_lines_\name:
     .endr
     .endm
     rows words word
-    rows fill fill
     rows empty empty
     .section .note.GNU-stack, "", @progbits

@@ -11,7 +11,7 @@ extern const char kept_lines_closed[], kept_lines_open[], kept_lines_open_based[
 /* For 0, 1, .. of each: offsets from kept_lines_rows. */
 extern const char kept_lines_rows[];
 extern const u32 kept_lines_apart[KEPT_WRITTEN + 1], kept_lines_tops[KEPT_TOPS + 1], kept_lines_words[KEPT_WORDS + 1],
-    kept_lines_fill[CODE_LINES + 1], kept_lines_empty[CODE_LINES + 1];
+    kept_lines_empty[CODE_LINES + 1];
 
 static const void *row(const u32 *table, u32 count)
 {
@@ -22,11 +22,11 @@ void kept_lines_init(struct kept_lines *kept, u32 count, u32 wait)
 {
     *kept = (struct kept_lines){
         .open = kept_lines_closed,
-        .fill = row(kept_lines_fill, count),
         .empty = row(kept_lines_empty, count),
         .wait = wait,
         .patience = wait,
         .count = count,
+        .to_kept = count * (u32)sizeof(struct code_line),
     };
 }
 
@@ -95,7 +95,7 @@ static bool take_base(struct vcpu *v, struct kept_lines *kept, struct code_reach
 /* Whether a walk would fill the line just so now. */
 static bool may_keep(struct vcpu *v, struct kept_lines *kept, u32 index, struct gathered *g)
 {
-    const struct code_line *line = &v->frame.line[index];
+    const struct code_line *line = &kept->lines.line[index];
     struct code_reach asked = kept_lines_asked(kept)[index];
     struct gathered before = *g;
     u64 base;
@@ -124,12 +124,14 @@ void kept_lines_learn(struct vcpu *v)
     walk_memo_begin(v, &v->vm->window);
     kept->based.size = 0;
     for (u32 i = 0; i < kept->count; i++) {
-        kept->line[i] = v->frame.line[i];
+        struct code_line *line = &kept->lines.line[i];
         if (running->walk_index != TC_NO_WALK && may_keep(v, kept, i, &g))
             g.lines++;
         else
-            kept->line[i].limit = 0;
+            line->limit = 0;
+        line[kept->count] = *line;
     }
+    kept->lines.filled = 0;
     kept->apart = row(kept_lines_apart, g.written);
     kept->tops = row(kept_lines_tops, g.tops);
     kept->words = row(kept_lines_words, g.words);

@@ -45,7 +45,7 @@ void vcpu_offsets(void)
     OFFSET(FRAME_FLAGS, frame.flags);
     OFFSET(FRAME_SAVE, frame.save);
     OFFSET(FRAME_LINEAR, frame.linear);
-    OFFSET(FRAME_LINE, frame.line);
+    OFFSET(FRAME_LINES, frame.lines);
     OFFSET(FRAME_TABLE, frame.table);
     OFFSET(FRAME_SEGMENT_BASE, frame.segment_base);
     OFFSET(VCPU_WALKS, walks);
@@ -104,6 +104,8 @@ void reach_offsets(void)
     CONSTANT(LINE_LINEAR, offsetof(struct code_line, linear));
     CONSTANT(LINE_LIMIT, offsetof(struct code_line, limit));
     CONSTANT(LINE_HOST, offsetof(struct code_line, host));
+    CONSTANT(LINES_FILLED, offsetof(struct code_lines, filled));
+    CONSTANT(LINES_LINE, offsetof(struct code_lines, line));
     CONSTANT(MEMO_LINE, offsetof(struct walk_memo, line));
     CONSTANT(MEMO_DATA_LINES, WALK_MEMO_LINES / 2);
     MEMO(key, KEY);
@@ -136,7 +138,6 @@ void kept_offsets(void)
     KEPT(written, WRITTEN);
     KEPT(tops, TOPS);
     KEPT(words, WORDS);
-    KEPT(fill, FILL);
     KEPT(empty, EMPTY);
     KEPT(changes, CHANGES);
     KEPT(base, BASE);
@@ -147,7 +148,8 @@ void kept_offsets(void)
     KEPT(patience, PATIENCE);
     KEPT(top, TOP);
     KEPT(word, WORD);
-    KEPT(line, LINE);
+    KEPT(to_kept, TO_KEPT);
+    KEPT(lines, LINES);
     CONSTANT(LINE_SIZE, sizeof(struct code_line));
     CONSTANT(MEMO_EPOCH, offsetof(struct walk_memo, epoch));
     CONSTANT(KEPT_USES_MAX, KEPT_USES);

@@ -25,17 +25,13 @@ static bool touches_flags(const struct cluster *cluster)
 /* RDTSC; SHL RDX, 32; OR RAX, RDX */
 static const u8 rdtsc_to_rax[] = {0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0};
 
-/* As they were at the end of an earlier run, or empty. RAX, RCX, RDX are changed. */
+/* As they were at the end of an earlier run, or empty; what enter() fills needs neither. RAX, RCX, RDX are changed. */
 static void open_lines(struct translator *t)
 {
-    struct emitter *e = &t->e;
-    if (t->kept) {
-        emit_constant(e, RDX, (u64)t->kept);
-        emit_code(e, 0x52ff | (u32)offsetof(struct kept_lines, open) << 16, 3); /* CALL [RDX + open] */
+    if (!t->kept)
         return;
-    }
-    for (u32 i = 0; i < t->lines; i++)
-        emit_slot_set(e, tr_line_slot(i) + (u32)offsetof(struct code_line, limit), 0);
+    emit_constant(&t->e, RDX, (u64)t->kept);
+    emit_code(&t->e, 0x52ff | (u32)offsetof(struct kept_lines, open) << 16, 3); /* CALL [RDX + open] */
 }
 
 static void begin(struct translator *t)
@@ -342,11 +338,23 @@ bool translate_uses_rsp(const struct cluster_insn *at)
            ((at->carry == CARRY_MEMORY || reads_target(at)) && at->insn.memory.base == RSP);
 }
 
-/* What the exit proves is filled at each use. */
-static void ask_for_lines(struct translator *t, struct kept_lines *kept)
+static u32 size_of_lines(struct translator *t)
 {
+    if (t->lines > primes_line(t))
+        return kept_lines_size(t->lines);
+    return t->lines ? (u32)(sizeof(struct code_lines) + t->lines * sizeof(struct code_line)) : 0;
+}
+
+/* They stand in size_of_lines() bytes at `room`. What the exit proves is filled at each use. */
+static void place_lines(struct translator *t, void *room)
+{
+    struct kept_lines *kept = room;
     u32 proved = primes_line(t) ? tr_line_for(t, tr_entry_of(t)) : NO_LINE;
+    t->line_table = room;
+    if (t->lines <= primes_line(t))
+        return;
     t->kept = kept;
+    t->line_table = &kept->lines;
     kept_lines_init(kept, t->lines, t->request->keep_after);
     for (u32 i = 0; i < t->lines; i++) {
         struct code_reach asked = tr_line_asks(t, i);
@@ -365,16 +373,14 @@ u32 translate(const struct translate_request *request, u8 *room, u32 *entry, str
     t->lent = NOT_LENT;
     memset(t->line_of, LINE_UNKNOWN, t->cluster->count);
     look_over(t);
-    u32 kept = request->head + t->performed_max * (u32)sizeof(struct performed);
-    u32 kept_size = t->lines > primes_line(t) ? kept_lines_size(t->lines) : 0;
-    u32 head = (u32)align_up(kept + kept_size, 16);
+    u32 lines = request->head + t->performed_max * (u32)sizeof(struct performed);
+    u32 head = (u32)align_up(lines + size_of_lines(t), 64); /* what is written at each use is in other cache lines */
     if (head >= TC_PIECE_MAX)
         return 0;
     t->e = (struct emitter){.at = room + head, .end = room + TC_PIECE_MAX};
     t->avoided = (u64 *)room;
     t->performed = (struct performed *)(room + request->head);
-    if (kept_size)
-        ask_for_lines(t, (struct kept_lines *)(room + kept));
+    place_lines(t, room + lines);
     *entry = head;
     *kept_lines = t->kept;
     t->rounds = TRANSLATE_TIME_EVERY > t->cluster->exiting ? TRANSLATE_TIME_EVERY / t->cluster->exiting : 1;

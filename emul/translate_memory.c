@@ -99,10 +99,13 @@ u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at)
     return find_line(t, target_key_of(t, at));
 }
 
-/* A register that can be lent to such an instruction for its operand's address. */
-static u32 scratch_for(const struct insn *insn)
+/* A register that can be lent to such an instruction for its operand's address: rather the one that is lent. */
+static u32 scratch_for(const struct translator *t, const struct insn *insn)
 {
-    return tr_registers_of(insn) & 1u << RBX ? RSI : RBX;
+    u32 used = tr_registers_of(insn);
+    if (t->lent != NOT_LENT && !(used >> t->lent & 1))
+        return t->lent;
+    return used & 1u << RBX ? RSI : RBX;
 }
 
 /*
@@ -145,11 +148,6 @@ static void emit_address(struct translator *t, u32 index, u32 scratch)
     emit_lea(&t->e, scratch, 8, insn, base, tr_rip_after(t, index));
 }
 
-u32 tr_line_slot(u32 line)
-{
-    return SLOT(frame.line) + line * (u32)sizeof(struct code_line);
-}
-
 /*
  * The scratch register becomes the operand's host address, and is lent from then on. Where the line does not reach and
  * cannot be made to: `otherwise`. The flags are saved; what comes next is the access, then tr_line_end().
@@ -158,11 +156,9 @@ static struct line_use begin_line(struct translator *t, u32 index, enum later_ki
 {
     const struct cluster_insn *at = &t->cluster->at[index];
     struct emitter *e = &t->e;
-    struct line_use use = {.scratch = scratch_for(&at->insn)};
-    if (line == NO_LINE) { /* carry() has asked */
-        t->failed = true;
-        line = 0;
-    }
+    struct line_use use = {.scratch = scratch_for(t, &at->insn)};
+    const struct code_line *line_at = &t->line_table->line[line];
+    t->failed |= line == NO_LINE; /* carry() has asked */
     tr_flags_save(t);
     if (on_stack && pushes(&at->insn))
         emit_slot_add8(e, GPR_SLOT(RSP), -8); /* taken back where it is not pushed here: tr_emit_reach() */
@@ -172,10 +168,10 @@ static struct line_use begin_line(struct translator *t, u32 index, enum later_ki
         emit_slot(e, SLOT_LOAD, use.scratch, GPR_SLOT(RSP));
     else
         emit_address(t, index, use.scratch);
-    emit_slot(e, SLOT_SUB, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, linear));
-    emit_slot(e, SLOT_CMP, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, limit));
+    emit_word(e, SLOT_SUB, use.scratch, &line_at->linear);
+    emit_word(e, SLOT_CMP, use.scratch, &line_at->limit);
     use.later = tr_later(t, otherwise, emit_jcc(e, CC_AE));
-    emit_slot(e, SLOT_ADD, use.scratch, tr_line_slot(line) + (u32)offsetof(struct code_line, host));
+    emit_word(e, SLOT_ADD, use.scratch, &line_at->host);
     use.later->index = (u16)index;
     use.later->scratch = (u8)use.scratch;
     use.later->line = (u8)line;
@@ -243,7 +239,7 @@ void tr_emit_reach(struct translator *t, const struct later *l)
     memcpy(&word, &request, sizeof(word));
     emit_slot_unary(e, SLOT_CALL, slot_of_reach(&request));
     emit32(e, word);
-    emit32(e, tr_line_slot(l->line));
+    emit32(e, (u64)t->line_table);
     emit_jcc_back(e, CC_NE, l->back);
     if (l->pushes)
         emit_slot_add8(e, GPR_SLOT(RSP), 8);
@@ -302,23 +298,22 @@ bool tr_register_access(struct translator *t)
 }
 
 /* What is known when it is entered. */
-static void prime_with_exit(struct emitter *e, u32 scratch, u32 line)
+static void prime_with_exit(struct emitter *e, u32 scratch, const struct code_line *line)
 {
     emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.exit_limit));
-    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, limit));
+    emit_word(e, SLOT_STORE, scratch, &line->limit);
     emit_slot(e, SLOT_LOAD, scratch, SLOT(frame.exit_host));
-    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+    emit_word(e, SLOT_STORE, scratch, &line->host);
 }
 
 /* What is known now. */
-static void prime_with_constants(struct translator *t, u32 scratch, u32 line)
+static void prime_with_constants(struct translator *t, u32 scratch, const struct code_line *line)
 {
     struct emitter *e = &t->e;
     bool one_register = t->request->register_at;
-    u64 limit = one_register ? 1 : PAGE_SIZE - tr_memory_size(&tr_entry_of(t)->insn) + 1;
-    emit_slot_set(e, line + (u32)offsetof(struct code_line, limit), limit);
+    emit_word_set(e, &line->limit, one_register ? 1 : PAGE_SIZE - tr_memory_size(&tr_entry_of(t)->insn) + 1);
     emit_constant(e, scratch, (u64)(one_register ? t->request->register_at : t->request->page_at));
-    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, host));
+    emit_word(e, SLOT_STORE, scratch, &line->host);
 }
 
 /* The exit has proved where the entry's line leads; the line itself sees to an operand over two pages. */
@@ -326,12 +321,13 @@ void tr_prime_line(struct translator *t)
 {
     const struct cluster_insn *at = tr_entry_of(t);
     struct emitter *e = &t->e;
-    u32 scratch = scratch_for(&at->insn), line = tr_line_slot(tr_line_for(t, at));
+    const struct code_line *line = &t->line_table->line[tr_line_for(t, at)];
+    u32 scratch = scratch_for(t, &at->insn);
     emit_slot(e, SLOT_STORE, scratch, SLOT(frame.save));
     emit_address(t, t->cluster->entry, scratch);
     if (t->request->page_at)
         emit_page_of(e, scratch);
-    emit_slot(e, SLOT_STORE, scratch, line + (u32)offsetof(struct code_line, linear));
+    emit_word(e, SLOT_STORE, scratch, &line->linear);
     if (t->request->any_register)
         prime_with_exit(e, scratch, line);
     else

@@ -21,7 +21,7 @@ translated_end_flags:
 /*
  * These are called with data behind the call, where they do not return to.
  *
- * A struct code_reach, and the offset of its line; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
+ * A struct code_reach, and the address of the struct code_lines; the scratch register holds the address less that of the line, and gets the guest's value again. Returns
  * with ZF clear when the line reaches. All the registers that C may change are the guest's.
  *
  * Here for 64-bit code at CPL 0 with a walk that is remembered (walk_memo_find(), translated_reach() and what it calls ask the
@@ -37,8 +37,10 @@ translated_call_reach:
     pushq %rdx
     movq 24(%rsp), %rax
     movl (%rax), %ecx
+    movl 4(%rax), %eax
     addq $8, 24(%rsp)
     movl %ecx, 32+FRAME_REQUEST(%rsp)
+    movq %rax, 32+FRAME_LINES(%rsp)
     testl $REACH_BY_RSI << 24, %ecx
     jnz 1f
     movq %rbx, %rdx
@@ -50,9 +52,10 @@ translated_call_reach:
     pushq %rsi
     pushq %rdi
     pushq %r8
-    movzbl %cl, %eax
-    leaq (%rax,%rax,2), %rax
-    leaq SAVED+FRAME_LINE(%rsp,%rax,8), %rdi
+    movzbl %cl, %edi
+    btsl %edi, LINES_FILLED(%rax)
+    leaq (%rdi,%rdi,2), %rdi
+    leaq LINES_LINE(%rax,%rdi,8), %rdi
     addq LINE_LINEAR(%rdi), %rdx
     xorl %r8d, %r8d
     testl $(SEG_FS & SEG_GS) << 16, %ecx
@@ -183,7 +186,7 @@ reach_slowly:
 /*
  * The same for enum reach_plain, with fewer questions: nothing is changed before all of them are answered, and where one is not
  * as it should be translated_call_reach asks them all again.
- *   rax  struct walk_memo, by the offset of the line in it      rcx  offset of the struct code_line      rdx  linear address
+ *   rax  struct walk_memo, by the offset of the line in it      rcx  struct code_line      rdx  linear address
  */
 #define UP 40 /* the registers below, and the return address */
 
@@ -195,9 +198,13 @@ reach_slowly:
     pushq %rdx
     pushq %rdi
     movq UP-8(%rsp), %rcx
+    movzbl (%rcx), %eax
     movl 4(%rcx), %ecx
+    btsl %eax, LINES_FILLED(%rcx)
+    leaq (%rax,%rax,2), %rax
+    leaq LINES_LINE(%rcx,%rax,8), %rcx
     movq \scratch, %rdx
-    addq UP+LINE_LINEAR(%rsp,%rcx), %rdx
+    addq LINE_LINEAR(%rcx), %rdx
     movl %edx, %eax
     andl $0xfff, %eax
     cmpl $0xff8, %eax
@@ -249,10 +256,10 @@ reach_slowly:
 1:
     .endif
 
-    movq %rax, UP+LINE_HOST(%rsp,%rcx)
-    movq $0x1001-8, UP+LINE_LIMIT(%rsp,%rcx)
+    movq %rax, LINE_HOST(%rcx)
+    movq $0x1001-8, LINE_LIMIT(%rcx)
     andq $~0xfff, %rdx
-    movq %rdx, UP+LINE_LINEAR(%rsp,%rcx)
+    movq %rdx, LINE_LINEAR(%rcx)
     movq UP+FRAME_SAVE(%rsp), \scratch
     addq $8, UP-8(%rsp) /* ZF is clear */
     popq %rdi

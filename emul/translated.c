@@ -156,7 +156,7 @@ static __attribute__((noinline)) const struct walk_memo_line *walk_anew(struct v
 bool translated_reach(struct vcpu *v)
 {
     struct code_reach request = v->frame.request;
-    struct code_line *line = &v->frame.line[request.line];
+    struct code_line *line = &v->frame.lines->line[request.line];
     enum access_kind kind = request.kind & REACH_WRITE ? ACCESS_WRITE : ACCESS_READ;
 
     access_need(v, EMUL_STEP_PARTS);

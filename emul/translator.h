@@ -63,7 +63,8 @@ struct translator {
     bool dirties;           /* some instruction may leave something in v->dirty */
     u64 *avoided;
     struct performed *performed;
-    struct kept_lines *kept;
+    struct code_lines *line_table; /* in the piece */
+    struct kept_lines *kept;       /* which has it; NULL: there is no line, or only the one that the exit proves */
     bool writes_rsp;
     const u8 *label[CLUSTER_NODES];
     u16 waiting[CLUSTER_NODES]; /* the last jump to each instruction that waits for its label, plus 1 */
@@ -138,7 +139,6 @@ struct line_use tr_line_begin(struct translator *t, u32 index, enum later_kind o
 u32 tr_target_line_for(struct translator *t, const struct cluster_insn *at);
 struct line_use tr_target_line_begin(struct translator *t, u32 index, enum later_kind otherwise);
 void tr_line_end(struct translator *t, const struct line_use *use);
-u32 tr_line_slot(u32 line);
 struct code_reach tr_line_asks(const struct translator *t, u32 line);
 void tr_memory_through_line(struct translator *t, u32 index);
 void tr_emit_reach(struct translator *t, const struct later *l);

@@ -20,6 +20,12 @@ struct code_line {
     u64 host;   /* where `linear` is */
 };
 
+/* Those of one translation: in its piece, at an address of 32 bits. */
+struct code_lines {
+    u64 filled; /* BIT(n): line n was filled, or emptied, since that was last 0 */
+    struct code_line line[];
+};
+
 /* What a memory operand asks of translated_reach(). */
 struct code_reach {
     u8 line;
@@ -55,6 +61,7 @@ struct code_frame {
     u32 side; /* of code that is watched: at which instruction + 1 of its cluster it was left; 0: for another reason */
     u32 left; /* perform: the cluster must be left */
     struct code_reach request;                /* for reach */
+    struct code_lines *lines;                 /* the same: one of these */
     const void *performed;                    /* for perform: struct performed */
     const u8 *plain_ports;                    /* as in struct policy */
     void *console_line;                       /* struct console_line; NULL: nobody follows the console */
@@ -64,7 +71,6 @@ struct code_frame {
     u64 bounce;                               /* what was read from a device 32 bits wide */
     u64 exit_host;  /* where the LAPIC's register is that the exit was about; 0: it is no simple access */
     u64 exit_limit; /* 1; 0: the same */
-    struct code_line line[CODE_LINES];
 };
 
 #endif

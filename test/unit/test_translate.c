@@ -237,7 +237,7 @@ static void two_variables(void **state)
     initial.gpr[RBX] = 5;
     play();
     assert_int_equal(last_length(), 5);
-    const struct code_line *line = host_guests[RUNS].v.frame.line;
+    const struct code_line *line = translations_find(&cluster_sites->tc, HERE)->kept->lines.line;
     assert_true(line[0].limit && line[0].linear == (DATA & PAGE_MASK));
     assert_true(line[1].limit && line[1].linear == (TABLES & PAGE_MASK));
 }

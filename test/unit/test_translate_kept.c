@@ -79,6 +79,12 @@ static void no_walks(void **state)
     turns(1);
     assert_int_equal(walks(), 1);
     assert_true(is_open());
+    assert_int_equal(kept()->lines.filled, BIT(0));
+    forget_walks();
+    initial.gpr[RSI] = DATA + 0x20; /* back: it is put back */
+    turns(1);
+    assert_int_equal(walks(), 0);
+    assert_int_equal(kept()->lines.filled, 0);
 }
 
 /* They are learned again after a while: so they are in the new page then. */
@@ -235,7 +241,7 @@ static void table_of_cr3(void **state)
     initial.gpr[RCX] = entry;
     turns(6);
     assert_true(is_open());
-    assert_int_equal(kept()->line[0].limit, PAGE_SIZE - 7);
+    assert_int_equal(kept()->lines.line[0].limit, PAGE_SIZE - 7);
     for (EACH_GUEST)
         set_space(1);
     turns(3);
