@@ -29,7 +29,7 @@ const struct workload workloads[] = {
     {LOOPS("pio-in", pio_in)},
     {LOOPS("pio-out", pio_out)},
     {TABLE("lapic-module", lapic_module, 1, 32)},
-    {.name = "serial-console", .rounds = 32, .run = serial_console, .ops_in_round = SERIAL_LINE, .warm_up = 4},
+    {.name = "serial-console", .rounds = 32, .run = serial_console, .ops_in_round = SERIAL_LINE, .warm_up = 16},
     {.name = "never-hit",
      .rounds = 8,
      .run = never_hit,
